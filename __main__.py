@@ -1,0 +1,59 @@
+"""The whole system: the task services, the workflows that they do, and the engine that runs them."""
+
+import pulumi
+from pulumi_aws.get_caller_identity import get_caller_identity_output
+from pulumi_aws.get_region import get_region_output
+
+from components.engine import EngineArgs
+from components.orchestration_table import OrchestrationTable
+from components.orchestrator import Orchestrator
+from components.settings import Settings
+from components.task_service import TaskService
+from components.worker_pool import WorkerPool
+from orchestration.workflow import Task, Workflow
+
+settings = Settings.from_config(pulumi.Config())
+defaults = settings.function_defaults(get_caller_identity_output().account_id)
+
+# A service is a folder in services/, and its name here.
+names = ["a", "b1", "b2", "b3", "c", *(["probe"] if settings.probe_service else [])]
+services = {
+    n: TaskService(f"task-{n}", {"folder": f"services/{n}", "image_uri": image, "defaults": defaults})
+    for n, image in settings.images_of(names).items()
+}
+arns = {n: service.function_arn for n, service in services.items()}
+
+abc = {
+    "A": Task("a"),
+    "B1": Task("b1", after=["A"]),
+    "B2": Task("b2", after=["A"]),
+    "B3": Task("b3", after=["A"]),
+    "C": Task("c", after=["B1", "B2", "B3"]),
+}
+
+table = OrchestrationTable("table", {"protect": settings.protect_data})
+engine: EngineArgs = {
+    "table_name": table.table_name,
+    "table_arn": table.table_arn,
+    "services": {n: service.function_name for n, service in services.items()},
+    "defaults": defaults,
+}
+pool = WorkerPool("worker", {**engine, "function_arns": arns, "max_workers": settings.max_workers})
+orchestrator = Orchestrator(
+    "orchestrator",
+    {
+        **engine,
+        "workflows": [Workflow("abc", abc).to_json()],
+        "stream_arn": table.stream_arn,
+        "queue_url": pool.queue_url,
+        "queue_arn": pool.queue_arn,
+    },
+)
+
+pulumi.export("table_name", table.table_name)
+pulumi.export("table_stream_arn", table.stream_arn)
+pulumi.export("orchestrator_arn", orchestrator.orchestrator_arn)
+pulumi.export("worker_arn", pool.worker_arn)
+pulumi.export("worker_queue_url", pool.queue_url)
+pulumi.export("task_function_arns", arns)
+pulumi.export("region", get_region_output().region)

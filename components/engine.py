@@ -1,0 +1,64 @@
+"""What the engine's two functions share: their code, and the variables that tell them where everything is."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypedDict
+
+import pulumi
+
+from components import packaging
+from components.errors import ProgramError
+from components.functions import ZipCode
+from components.packaging import Kind
+from components.settings import FunctionDefaults
+
+FOLDER = Path(__file__).parent.parent / "orchestration"
+
+# Source: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (2026): 4 KB for names and values together.
+MAX_ENVIRONMENT_BYTES = 4096
+OTHER_VARIABLES_BYTES = 640  # a table's name and a queue's URL at their longest, and the Powertools settings
+
+
+class EngineArgs(TypedDict):
+    table_name: pulumi.Input[str]
+
+    table_arn: pulumi.Input[str]
+
+    services: Mapping[str, pulumi.Input[str]]
+    """The name of each service's function."""
+
+    defaults: FunctionDefaults
+
+
+def engine_code(module: str, texts: Mapping[str, str] | None = None) -> ZipCode:
+    """Return the engine's bundle, with `texts` beside it, to be entered at the handler of `orchestration.<module>`."""
+    files = packaging.engine_files(FOLDER)
+    return ZipCode(
+        archive=packaging.archive(files, texts),
+        handler=f"orchestration.{module}.handler",
+        runtime=Kind.PYTHON.value,
+    )
+
+
+def engine_environment(args: EngineArgs, module: str, *, queue_url: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Return the variables of an engine function. Raises ProgramError if the map of services cannot fit in them.
+
+    A function's name is not known before the deploy, but its length is: Pulumi appends eight characters.
+    """
+    services = args["services"]
+    longest = json.dumps({service: "x" * len(f"task-{service}-1234567") for service in services})
+    room = MAX_ENVIRONMENT_BYTES - OTHER_VARIABLES_BYTES
+    if len(longest) > room:
+        raise ProgramError(
+            f"services: the names of {len(services)} take {len(longest)} bytes of the engine's environment, and Lambda"
+            f" leaves {room}; deploy fewer services in one stack, or give them shorter names"
+        )
+    return {
+        "TABLE_NAME": args["table_name"],
+        "QUEUE_URL": queue_url,
+        "SERVICES": pulumi.Output.json_dumps(dict(sorted(services.items()))),
+        "POWERTOOLS_SERVICE_NAME": module,
+        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_LOG_LEVEL": args["defaults"]["log_level"],
+    }

@@ -1,0 +1,124 @@
+"""The stack's settings, checked once: Pulumi.yaml declares each, with its type, default and description."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Self, TypedDict
+
+import pulumi
+
+from components.errors import ProgramError
+
+ARCHITECTURES = ("arm64", "x86_64")
+LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
+
+# What CloudWatch Logs accepts. Source: its API reference, PutRetentionPolicy (2026).
+RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+CONCURRENCY = range(2, 1001)
+
+
+class FunctionDefaults(TypedDict):
+    """What all functions of a stack have in common."""
+
+    account_id: pulumi.Input[str]
+    architecture: str
+    log_level: str
+    log_retention_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Raises ProgramError, naming the key, for a value that no deploy could use."""
+
+    probe_service: bool = False
+    log_retention_days: int = 30
+    log_level: str = "INFO"
+    architecture: str = "arm64"
+    protect_data: bool = False
+    max_workers: int = 0  # 0 is no limit of its own
+    container_images: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require("logRetentionDays", self.log_retention_days, RETENTION_DAYS)
+        _require("logLevel", self.log_level, LOG_LEVELS)
+        _require("architecture", self.architecture, ARCHITECTURES)
+        if self.max_workers and self.max_workers not in CONCURRENCY:
+            raise _error(
+                "workerMaximumConcurrency",
+                f"is {self.max_workers}, and must be 0 (no limit) or from 2 to 1000",
+            )
+        for service, uri in self.container_images.items():
+            if not isinstance(uri, str) or not uri:
+                raise _error("containerImages", f"gives {service!r} {uri!r}, and an image URI is a string")
+
+    @classmethod
+    def from_config(cls, config: pulumi.Config) -> Self:
+        """Return the settings of the running stack. A key that the stack does not set has its default."""
+        return cls(
+            probe_service=_boolean(config, "probeService", default=cls.probe_service),
+            log_retention_days=_integer(config, "logRetentionDays", cls.log_retention_days),
+            log_level=config.get("logLevel") or cls.log_level,
+            architecture=config.get("architecture") or cls.architecture,
+            protect_data=_boolean(config, "protectData", default=cls.protect_data),
+            max_workers=_integer(config, "workerMaximumConcurrency", cls.max_workers),
+            container_images=_object(config, "containerImages"),
+        )
+
+    def function_defaults(self, account_id: pulumi.Input[str]) -> FunctionDefaults:
+        return {
+            "account_id": account_id,
+            "architecture": self.architecture,
+            "log_level": self.log_level,
+            "log_retention_days": self.log_retention_days,
+        }
+
+    def images_of(self, services: Collection[str]) -> dict[str, str | None]:
+        """Return the image that each service runs instead of one that is built, or None."""
+        if unknown := sorted(set(self.container_images) - set(services)):
+            raise _error("containerImages", f"names {unknown[0]!r}; the services are {', '.join(services)}")
+        return {service: self.container_images.get(service) for service in services}
+
+
+def _boolean(config: pulumi.Config, key: str, *, default: bool) -> bool:
+    text = config.get(key)
+    if text is None:
+        return default
+    if text.lower() not in ("true", "false"):
+        raise _error(key, f"is {text!r}, and must be true or false")
+    return text.lower() == "true"
+
+
+def _integer(config: pulumi.Config, key: str, default: int) -> int:
+    text = config.get(key)
+    if text is None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise _error(key, f"is {text!r}, and must be a whole number") from None
+
+
+def _object(config: pulumi.Config, key: str) -> dict[str, str]:
+    text = config.get(key)
+    if text is None:
+        return {}
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise _error(key, f"is {text!r}, and must be an object, such as {{b3: <image URI>}}")
+    return value
+
+
+def _require(key: str, value: object, allowed: Collection[object]) -> None:
+    if value not in allowed:
+        raise _error(key, f"is {value!r}, and must be one of {', '.join(str(item) for item in allowed)}")
+
+
+def _error(key: str, problem: str) -> ProgramError:
+    return ProgramError(f"orchestra:{key} {problem}")

@@ -1,0 +1,78 @@
+"""Arguments of each component, as the program would give them, and what its children are called for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pulumi
+
+from components.engine import EngineArgs
+from components.orchestration_table import OrchestrationTable
+from components.orchestrator import Orchestrator
+from components.settings import FunctionDefaults
+from components.task_service import TaskService
+from components.worker_pool import WorkerPool
+from orchestration.workflow import Task, Workflow
+
+DEFAULTS: FunctionDefaults = {
+    "account_id": "123456789012",
+    "architecture": "arm64",
+    "log_level": "INFO",
+    "log_retention_days": 30,
+}
+
+TABLE_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/runs"
+STREAM_ARN = f"{TABLE_ARN}/stream/2026-01-01T00:00:00.000"
+QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:work"
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/work"
+FUNCTION_ARNS = {
+    "b": "arn:aws:lambda:us-east-1:123456789012:function:task-b-7654321",
+    "a": "arn:aws:lambda:us-east-1:123456789012:function:task-a-7654321",
+}
+
+ENGINE: EngineArgs = {
+    "table_name": "runs",
+    "table_arn": TABLE_ARN,
+    "services": {"b": "task-b-7654321", "a": "task-a-7654321"},
+    "defaults": DEFAULTS,
+}
+
+LINE = Workflow("line", {"first": Task("a"), "second": Task("b", after=["first"])}).to_json()
+
+
+def task_service(folder: str = "services/a") -> TaskService:
+    return TaskService("task-a", {"folder": folder, "defaults": DEFAULTS})
+
+
+def container_service() -> TaskService:
+    return TaskService("task-b3", {"folder": "services/b3", "defaults": DEFAULTS})
+
+
+def orchestration_table() -> OrchestrationTable:
+    return OrchestrationTable("table", {})
+
+
+def worker_pool() -> WorkerPool:
+    return WorkerPool("worker", {**ENGINE, "function_arns": FUNCTION_ARNS, "max_workers": 0})
+
+
+def orchestrator() -> Orchestrator:
+    return Orchestrator(
+        "orchestrator",
+        {
+            **ENGINE,
+            "workflows": [LINE],
+            "stream_arn": STREAM_ARN,
+            "queue_url": QUEUE_URL,
+            "queue_arn": QUEUE_ARN,
+        },
+    )
+
+
+EXAMPLES: dict[str, list[Callable[[], pulumi.ComponentResource]]] = {
+    "OrchestrationTable": [orchestration_table],
+    "Orchestrator": [orchestrator],
+    "TaskService": [task_service, container_service],
+    "WorkerPool": [worker_pool],
+}
+"""Every component, written out: one that is missing here fails tests/components/test_contract.py."""

@@ -1,0 +1,158 @@
+"""The whole program, as it is deployed."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import ProgramError
+from tests.fake_aws import ACCOUNT, REGION
+from tests.snapshot import Archived, Snapshot, snapshot
+
+ROOT = Path(__file__).parents[1]
+SERVICES = ["a", "b1", "b2", "b3", "c"]
+
+
+def run(**config: str) -> Snapshot:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return snapshot(lambda: runpy.run_path("__main__.py", run_name="__main__"), config)
+
+
+@pytest.fixture(name="snap", scope="module")
+def _snap() -> Snapshot:
+    return run()
+
+
+def variables(snap: Snapshot, function: str) -> dict[str, Any]:
+    found: dict[str, Any] = snap.one("aws:lambda/function:Function", function).inputs["environment"]["variables"]
+    return found
+
+
+def test_the_urns_are_those_that_were_reviewed() -> None:
+    """A URN that changes is a resource that is replaced: with the table, all runs would go.
+
+    When a change is meant, write the new list into tests/urns.txt, and give what was renamed an alias.
+    """
+    urns = [r.urn.removeprefix("urn:pulumi:test::orchestra::") for r in run(probeService="true").resources]
+    assert "\n".join(urns) + "\n" == (ROOT / "tests/urns.txt").read_text()
+
+
+def test_the_exports(snap: Snapshot) -> None:
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+    assert snap.exports == {
+        "table_name": "table-1234567",
+        "table_stream_arn": (f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/table-1234567/stream/2026-01-01T00:00:00.000"),
+        "orchestrator_arn": f"{arn}orchestrator-1234567",
+        "worker_arn": f"{arn}worker-1234567",
+        "worker_queue_url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/worker-1234567",
+        "task_function_arns": {name: f"{arn}task-{name}-1234567" for name in SERVICES},
+        "region": REGION,
+    }
+
+
+@pytest.mark.parametrize("function", ["orchestrator", "worker"])
+def test_both_functions_know_the_same_table_queue_and_services(snap: Snapshot, function: str) -> None:
+    found = variables(snap, function)
+    assert json.loads(found.pop("SERVICES")) == {name: f"task-{name}-1234567" for name in SERVICES}
+    assert found == {
+        "TABLE_NAME": snap.exports["table_name"],
+        "QUEUE_URL": snap.exports["worker_queue_url"],
+        "POWERTOOLS_SERVICE_NAME": function,
+        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def test_the_parts_are_wired_to_each_other(snap: Snapshot) -> None:
+    mappings = {r.name: r.inputs for r in snap.all("aws:lambda/eventSourceMapping:EventSourceMapping")}
+    assert {name: (m["eventSourceArn"], m["functionName"]) for name, m in mappings.items()} == {
+        "orchestrator": (snap.exports["table_stream_arn"], snap.exports["orchestrator_arn"]),
+        "worker": (f"arn:aws:sqs:{REGION}:{ACCOUNT}:worker-1234567", snap.exports["worker_arn"]),
+    }
+
+
+def test_the_worker_may_invoke_the_task_functions_and_no_others(snap: Snapshot) -> None:
+    document = json.loads(snap.one("aws:iam/rolePolicy:RolePolicy", "worker").inputs["policy"])
+    [invoke] = [s for s in document["Statement"] if s["Action"] == ["lambda:InvokeFunction"]]
+    assert invoke["Resource"] == sorted(snap.exports["task_function_arns"].values())
+
+
+def test_the_reference_workflow_is_declared(snap: Snapshot) -> None:
+    code = snap.one("aws:lambda/function:Function", "orchestrator").inputs["code"]
+    assert isinstance(code, Archived)
+    [declared] = json.loads(code.texts["orchestration/workflows.json"])
+    graph = {task_id: (task["service"], task["after"]) for task_id, task in declared["tasks"].items()}
+    assert (declared["name"], graph) == (
+        "abc",
+        {
+            "A": ("a", []),
+            "B1": ("b1", ["A"]),
+            "B2": ("b2", ["A"]),
+            "B3": ("b3", ["A"]),
+            "C": ("c", ["B1", "B2", "B3"]),
+        },
+    )
+
+
+def test_every_function_has_a_role_of_its_own(snap: Snapshot) -> None:
+    functions = snap.all("aws:lambda/function:Function")
+    assert len(functions) == len(SERVICES) + 2
+    assert len({r.inputs["role"] for r in functions}) == len(functions)
+
+
+def test_nothing_that_the_tests_leave_behind_is_deployed(snap: Snapshot) -> None:
+    archives = [r.inputs["code"] for r in snap.all("aws:lambda/function:Function") if "code" in r.inputs]
+    paths = [path for code in archives for path in (*code.files, *code.texts)]
+    assert len(archives) == 6  # b3 is an image
+    assert {Path(path).suffix for path in paths} <= {".py", ".mjs", ".json"}
+    assert not [p for p in paths if "__pycache__" in p or "test_" in Path(p).name or "/." in f"/{p}"]
+
+
+def test_the_settings_reach_what_they_set() -> None:
+    image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/b3@sha256:0"
+    snap = run(
+        probeService="true",
+        logRetentionDays="7",
+        logLevel="DEBUG",
+        architecture="x86_64",
+        protectData="true",
+        workerMaximumConcurrency="5",
+        containerImages=json.dumps({"b3": image}),
+    )
+    functions = snap.all("aws:lambda/function:Function")
+    assert sorted(snap.exports["task_function_arns"]) == [*SERVICES, "probe"]
+    assert {r.inputs["retentionInDays"] for r in snap.all("aws:cloudwatch/logGroup:LogGroup")} == {7}
+    assert {r.inputs["loggingConfig"]["applicationLogLevel"] for r in functions} == {"DEBUG"}
+    assert variables(snap, "worker")["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
+    assert {tuple(r.inputs["architectures"]) for r in functions} == {("x86_64",)}
+    assert snap.one("aws:dynamodb/table:Table").protect
+    mapping = snap.one("aws:lambda/eventSourceMapping:EventSourceMapping", "worker")
+    assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 5}
+    assert snap.one("aws:lambda/function:Function", "task-b3").inputs["imageUri"] == image
+    assert snap.all("docker-build:index:Image") == []
+
+
+def test_a_bad_setting_stops_the_program_in_one_line() -> None:
+    with pytest.raises(ProgramError) as refused:
+        run(containerImages='{"b9": "image"}')
+    assert str(refused.value) == "orchestra:containerImages names 'b9'; the services are a, b1, b2, b3, c"
+
+
+def test_only_the_table_can_be_protected(snap: Snapshot) -> None:
+    assert [r.urn for r in snap.resources if r.protect] == []
+    assert [r.typ for r in run(protectData="true").resources if r.protect] == ["aws:dynamodb/table:Table"]
+
+
+def test_the_program_can_be_read_at_a_glance() -> None:
+    source = (ROOT / "__main__.py").read_text()
+    assert len(source.splitlines()) < 60
+    imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+    assert [line for line in imports if "aws" in line] == [  # look-ups, and no resources
+        "from pulumi_aws.get_caller_identity import get_caller_identity_output",
+        "from pulumi_aws.get_region import get_region_output",
+    ]
