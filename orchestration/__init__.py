@@ -1,0 +1,1 @@
+"""The runtime of Orchestra: what ships to Lambda. It never imports pulumi."""

@@ -1,0 +1,63 @@
+"""The engine on AWS: the one place where clients are made."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from orchestration.catalog import Catalog, DynamoDefinitions
+from orchestration.clock import SystemChance, SystemClock
+from orchestration.engine import Engine
+from orchestration.queue import SqsQueue
+from orchestration.settings import Settings
+from orchestration.store import PARALLEL_CALLS, DynamoStore
+from orchestration.tasks import LambdaServices
+from orchestration.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=2 * PARALLEL_CALLS)
+
+
+def engine(settings: Settings, declared: Sequence[Workflow] = ()) -> Engine:
+    """Return the engine over the table and the queue of the settings."""
+    table = boto3.client("dynamodb", config=CONFIG)
+    return Engine(
+        store=DynamoStore(table, settings.table),
+        catalog=Catalog(DynamoDefinitions(table, settings.table), declared),
+        queue=SqsQueue(boto3.client("sqs", config=CONFIG), settings.queue_url),
+        clock=SystemClock(),
+        chance=SystemChance(),
+    )
+
+
+def services(settings: Settings) -> LambdaServices:
+    """Return the task services, as Lambda functions."""
+    return LambdaServices(_Clients().for_timeout, settings.functions, time.sleep)
+
+
+class _Clients:
+    """A Lambda client for each timeout, since that is a property of the client; kept, since making one is slow."""
+
+    def __init__(self) -> None:
+        self._clients: dict[float, LambdaClient] = {}
+        self._lock = threading.Lock()  # sessions are not thread-safe
+
+    def for_timeout(self, timeout_s: float) -> LambdaClient:
+        with self._lock:
+            if timeout_s not in self._clients:
+                # Never asked twice by itself: after a time-out or a broken connection the task may have run.
+                once = Config(
+                    read_timeout=timeout_s,
+                    retries={"total_max_attempts": 1},
+                    tcp_keepalive=True,
+                    max_pool_connections=PARALLEL_CALLS,
+                )
+                self._clients[timeout_s] = boto3.client("lambda", config=once)
+            return self._clients[timeout_s]

@@ -1,0 +1,118 @@
+"""Task services: the port through which a worker runs one attempt of a task, and its adapter for Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from orchestration import payload, retry
+from orchestration.errors import PayloadError, PayloadTooLarge
+from orchestration.model import Failure
+from orchestration.payload import Json
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+MAX_EVENT_BYTES = 6_291_456
+"""What a synchronous invocation may send. Source: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+MAX_MESSAGE_CHARS = 1_000
+THROTTLED = "TooManyRequestsException"
+BACKOFF_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
+"""The waits before asking again for a function that is at its concurrency limit. It has not run: this is no attempt."""
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The task's output, as compact JSON text within the limit."""
+
+    output: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    failure: Failure
+
+
+Result: TypeAlias = Returned | Raised
+
+
+class TaskServices(Protocol):
+    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float) -> Result:
+        """Run one attempt and wait for it. It may have had its effect even if the result is an error."""
+
+
+class LambdaServices:
+    """Invokes the Lambda function of a service and waits. Each timeout has a client of its own: it is a socket's."""
+
+    def __init__(
+        self, client: Callable[[float], LambdaClient], functions: Mapping[str, str], sleep: Callable[[float], None]
+    ) -> None:
+        self._client = client
+        self._functions = functions
+        self._sleep = sleep
+
+    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float) -> Result:
+        function = self._functions.get(service)
+        if function is None:
+            return Raised(Failure("Orchestra.UnknownService", f"no service {service!r} is deployed"))
+        body = payload.compact(event).encode()  # of values that were JSON when they were recorded
+        if len(body) > MAX_EVENT_BYTES:
+            limit = f"its event is {len(body)} bytes, and Lambda's limit is {MAX_EVENT_BYTES}"
+            return Raised(Failure(retry.DATA_LIMIT, limit))
+        try:
+            return self._invoke(function, body, timeout_s)
+        except ReadTimeoutError:
+            return Raised(Failure(retry.TIMEOUT, f"no result after {timeout_s:g} s"))
+        except ClientError as exc:
+            error = exc.response["Error"]
+            return Raised(Failure(f"Lambda.{error['Code']}", _clipped(error.get("Message", ""))))
+        except BotoCoreError as exc:  # the connection broke: it may have run, so this is an attempt
+            return Raised(Failure(f"Lambda.{type(exc).__name__}", _clipped(str(exc))))
+
+    def _invoke(self, function: str, body: bytes, timeout_s: float) -> Result:
+        client = self._client(timeout_s)
+        for wait_s in (*BACKOFF_S, None):
+            try:
+                reply = client.invoke(FunctionName=function, Payload=body)
+                return result_of(reply["Payload"].read(), failed="FunctionError" in reply)
+            except ClientError as exc:
+                if exc.response["Error"]["Code"] != THROTTLED or wait_s is None:
+                    raise
+                self._sleep(wait_s)
+        raise AssertionError("the last round returns or raises")
+
+
+def result_of(body: bytes, *, failed: bool) -> Result:
+    """Return what a function's response says: its output, or the error that it raised."""
+    try:
+        value = payload.parse(body or b"null", what="the task's output")
+        if failed:
+            return Raised(_failure(value))
+        return Returned(payload.dump(value, what="the task's output"))
+    except PayloadTooLarge as exc:
+        return Raised(Failure(retry.DATA_LIMIT, str(exc)))
+    except PayloadError as exc:
+        return Raised(Failure(retry.INVALID_OUTPUT, _clipped(str(exc))))
+
+
+def _failure(error: Any) -> Failure:
+    """Return the error of an invocation, from what Lambda reports of it. Whatever is reported, it has a name."""
+    fields = error if isinstance(error, dict) else {}
+    message = _storable(str(fields.get("errorMessage", "")))
+    name = _storable(str(fields.get("errorType") or "Unknown"))
+    # Lambda reports its own time-out by type since 2023 and by message before, and the same attempt may meet either.
+    if name == "Sandbox.Timedout" or (name == "Unknown" and "Task timed out after" in message):
+        name = retry.TIMEOUT
+    return Failure(name[:256], _clipped(message))
+
+
+def _storable(text: str) -> str:
+    """Return a text with a mark in place of each lone surrogate: JSON can express one, and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()
+
+
+def _clipped(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE_CHARS else message[: MAX_MESSAGE_CHARS - 3] + "..."

@@ -1,0 +1,95 @@
+"""Runs as a person or a program asks to see them. They only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestration import payload
+from orchestration.catalog import Catalog
+from orchestration.errors import InvalidRequest, NotFound
+from orchestration.model import Failure, Run, TaskState, TaskStatus
+from orchestration.payload import Json
+from orchestration.store import Store
+from orchestration.workflow import Workflow
+
+MAX_ANSWER_BYTES = 5_500_000
+"""Below what a function may return. Source: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+
+
+def describe(run: Run, workflow: Workflow, tasks: Mapping[str, TaskState]) -> dict[str, Json]:
+    """Return a run with every task of its graph: one without an item is PENDING. Outputs are asked for by `output`."""
+    absent = TaskState(run_id=run.run_id, task_id="")
+    return {
+        **summary(run),
+        "version": run.definition,
+        "tasks": {
+            task_id: {
+                "service": definition.service,
+                "after": list(definition.after),
+                **_progress(tasks.get(task_id, absent)),
+            }
+            for task_id, definition in workflow.tasks.items()
+        },
+    }
+
+
+def summary(run: Run) -> dict[str, Json]:
+    return {
+        "run_id": run.run_id,
+        "workflow": run.workflow,
+        "engine": run.engine,
+        "status": run.status,
+        "error": _error(run.error),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
+def output(store: Store, catalog: Catalog, run_id: str, task_id: str | None) -> Json:
+    """Return the output of a task, or of the run: its only sink's, or those of its sinks by id.
+
+    Raises NotFound if there is no such run or task, or if it has no output.
+    """
+    run = store.get_run(run_id)
+    if run is None:
+        raise no_such_run(run_id)
+    workflow = catalog.pinned(run.workflow, run.definition)
+    if task_id is not None and task_id not in workflow.tasks:
+        raise NotFound(f"task_id: the workflow {workflow.name!r} has no task {task_id!r}; it has {_some(workflow)}")
+    wanted = workflow.sinks if task_id is None else (task_id,)
+    found = store.get_outputs(run_id, wanted)
+    if missing := next((t for t in wanted if t not in found), None):
+        raise NotFound(f"{run_id}: the task {missing!r} has no output; the run is {run.status}")
+    if sum(len(text.encode()) for text in found.values()) > MAX_ANSWER_BYTES:
+        raise InvalidRequest(
+            f"{run_id}: the outputs of its {len(wanted)} last tasks are too large for one answer; name a task"
+        )
+    outputs = {t: payload.parse(found[t], what="output") for t in wanted}
+    return outputs if len(wanted) > 1 else outputs[wanted[0]]
+
+
+def no_such_run(run_id: str) -> NotFound:
+    return NotFound(f"run_id: there is no run {run_id!r}")
+
+
+def _progress(task: TaskState) -> dict[str, Json]:
+    return {
+        "status": task.status,
+        "attempts": task.attempt,
+        "ready_at": task.ready_at,
+        "started_at": task.started_at,
+        "finished_at": task.finished_at,
+        "error": _error(task.error) if task.status is not TaskStatus.SUCCEEDED else None,
+    }
+
+
+def _error(failure: Failure | None) -> Json:
+    if failure is None:
+        return None
+    task = {} if failure.task is None else {"task": failure.task}
+    return {"name": failure.name, "message": failure.message, **task}
+
+
+def _some(workflow: Workflow) -> str:
+    ids = list(workflow.tasks)
+    return ", ".join(ids) if len(ids) <= 12 else f"{', '.join(ids[:10])} and {len(ids) - 10} more"

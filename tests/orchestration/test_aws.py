@@ -1,0 +1,48 @@
+"""The clients: whether they ask again, and for how long they wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestration import aws
+from orchestration.catalog import DynamoDefinitions
+from orchestration.clock import SystemChance, SystemClock
+from orchestration.queue import SqsQueue
+from orchestration.settings import Settings
+from orchestration.store import DynamoStore
+
+SETTINGS = Settings("table", "https://queue", {"a": "fn-a"})
+
+
+@pytest.mark.usefixtures("aws_account")
+def test_a_task_is_never_invoked_twice_by_the_client() -> None:
+    make = aws.services(SETTINGS)._client
+    config: Any = make(7).meta.config
+    assert config.read_timeout == 7
+    assert config.retries["total_max_attempts"] == 1
+    assert make(7) is make(7)
+    assert make(8) is not make(7)
+
+
+@pytest.mark.usefixtures("aws_account")
+def test_the_table_and_the_queue_are_asked_again() -> None:
+    engine = aws.engine(SETTINGS)
+    assert isinstance(engine.store, DynamoStore)
+    assert isinstance(engine.queue, SqsQueue)
+    assert isinstance(engine.catalog._definitions, DynamoDefinitions)
+    for client in (engine.store._client, engine.queue._client, engine.catalog._definitions._client):
+        config: Any = client.meta.config
+        assert config.retries["mode"] == "standard"
+        assert config.retries["total_max_attempts"] == 5
+        assert config.max_pool_connections >= 16
+    assert (engine.store._table, engine.queue._url) == ("table", "https://queue")
+
+
+def test_the_engine_s_clock_and_chance() -> None:
+    clock, chance = SystemClock(), SystemChance()
+    assert 1_700_000_000_000 < clock.now() < 10_000_000_000_000
+    assert len({chance.token() for _ in range(100)}) == 100
+    assert all(0 <= chance.jitter() <= 1 for _ in range(100))
+    assert len(chance.token()) == 32

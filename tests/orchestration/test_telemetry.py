@@ -1,0 +1,56 @@
+"""Metrics and log lines, written by many threads: each is one whole line."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+
+import pytest
+
+from orchestration import telemetry
+
+
+class Slow(io.StringIO):
+    """A stream on which, after each part of a line, the others are let write first, if they can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.written.set()
+        done = super().write(text)
+        if not text.endswith("\n"):
+            self.written.clear()
+            self.written.wait(0.05)
+        return done
+
+
+def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Orchestra")
+    stream = Slow()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", stream)
+    telemetry.logger.setLevel("INFO")
+    together = threading.Barrier(4)
+
+    def tell(count: int) -> None:
+        together.wait()
+        telemetry.run_started(f"w{count}")
+        telemetry.logger.info("answered")
+
+    threads = [threading.Thread(target=tell, args=(count,)) for count in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert sorted(line.get("workflow", line.get("message")) for line in lines) == [
+        *["answered"] * 4,
+        "w0",
+        "w1",
+        "w2",
+        "w3",
+    ]
