@@ -1,0 +1,92 @@
+"""`orchestra workflows` and `register`: what can be run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from cli.deployment import Choice
+from cli.errors import EXIT_OK
+from cli.grid import Column, Row, grid
+from cli.options import Arn, JsonFlag, Region, Stack
+from cli.ports import ports
+from cli.terminal import terminal
+from cli.text import clean
+
+_WORKFLOWS = (
+    Column("WORKFLOW", keep=0),
+    Column("TASKS", keep=1, right=True),
+    Column("SOURCE", keep=2),
+    Column("VERSION", keep=3),
+)
+
+
+def workflows(
+    ctx: typer.Context,
+    *,
+    stack: Stack = None,
+    orchestrator_arn: Arn = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> int:
+    """List the workflows that can be run: those that the program declares, and those that were registered."""
+    choice = Choice(stack, orchestrator_arn, region)
+    found = ports(ctx).connect(choice).workflows()
+    screen = terminal(as_json=as_json)
+    if as_json:
+        screen.answer(found)
+        return EXIT_OK
+    rows: list[Row] = [
+        (
+            Text(clean(item.get("name")), "bold"),
+            Text(clean(item.get("tasks"))),
+            Text(clean(item.get("source"))),
+            Text(clean(item.get("version"))[:12], "dim"),
+        )
+        for item in found["workflows"]
+    ]
+    if not rows:
+        screen.say(f"No workflows. Register one with: orchestra register FILE{choice.flags}")
+        return EXIT_OK
+    lines, _ = grid(_WORKFLOWS, rows, width=screen.frame(0).width, look=screen.look, titles=True)
+    for line in lines:
+        screen.say(line)
+    return EXIT_OK
+
+
+def register(
+    ctx: typer.Context,
+    *,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON, or YAML in a .yaml or .yml file; - is JSON on standard input.")
+    ],
+    stack: Stack = None,
+    orchestrator_arn: Arn = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> int:
+    """Register a workflow definition, so that it can be run without a deployment.
+
+    The file is {"name": ..., "tasks": {ID: {"service": ..., "after": [ID, ...], "params": {...}, "timeout_s": ...,
+    "retry": {...}}}}; all but name, tasks and service may be left out. A definition is named by its content: to
+    register the same one again changes nothing.
+
+    YAML is read as JSON is: only true, false, null and JSON's numbers are not strings, so that an id such as no, on
+    or 2026-11-23 stays what it says; no key twice, no anchors, no tags.
+    """
+    from cli import definition  # noqa: PLC0415 - YAML, which no other command needs
+
+    choice = Choice(stack, orchestrator_arn, region)
+    value = definition.read(file)
+    found = ports(ctx).connect(choice).register(value)
+    screen = terminal(as_json=as_json)
+    if as_json:
+        screen.answer(found)
+        return EXIT_OK
+    name = clean(found["name"])
+    what = "Registered" if found["created"] else "Already registered:"
+    screen.say(Text.assemble(f"{what} ", (name, "bold"), ("  version " + clean(found["version"])[:12], "dim")))
+    screen.say(f"Run it: orchestra run {name}{choice.flags}")
+    return EXIT_OK

@@ -1,0 +1,47 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
+Stack = Annotated[
+    str | None,
+    typer.Option(
+        "--stack",
+        metavar="NAME",
+        help="The stack to talk to; else $ORCHESTRA_STACK, else local.",
+        rich_help_panel="Deployment",
+    ),
+]
+Arn = Annotated[
+    str | None,
+    typer.Option(
+        "--orchestrator-arn",
+        metavar="ARN",
+        help="The Orchestrator function itself; needs no Pulumi. $AWS_ENDPOINT_URL is honoured.",
+        rich_help_panel="Deployment",
+    ),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region", metavar="REGION", help="The region, for --orchestrator-arn.", rich_help_panel="Deployment"
+    ),
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+
+# Markdown, as every help text is.
+EXIT_CODES = """
+Exit codes:
+
+- 0: done; a run that was waited for has SUCCEEDED
+
+- 1: the run is FAILED or CANCELED, or the remote system failed
+
+- 2: bad input or usage, or no deployment: nothing was started
+
+- 130: interrupted with Ctrl-C; a run that was started goes on
+"""

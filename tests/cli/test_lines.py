@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from cli.lines import changes
+from cli.look import ASCII, UNICODE
+from cli.model import Run, run_of
+from tests.cli.fake import ALL_DONE, NOW, abc, described, done
+
+RUNNING = {"status": "RUNNING", "attempts": 1, "ready_at": NOW + 310, "started_at": NOW + 350}
+
+
+def plain(before: Run | None, after: Run) -> list[str]:
+    return [line.plain for line in changes(before, after, UNICODE)]
+
+
+def test_a_new_run_is_a_line_even_if_nothing_has_begun() -> None:
+    assert plain(None, run_of(described())) == ["    +0ms  ● abc-20261123-223100-x7k2q9  RUNNING"]
+
+
+def test_each_change_is_one_line_in_the_order_of_time() -> None:
+    before = run_of(described(tasks=abc(A={**RUNNING, "started_at": NOW + 100})))
+    again = {**RUNNING, "attempts": 2, "error": {"name": "Boom", "message": "\x1b[1mbang\nbang"}}
+    after = run_of(described(tasks=abc(A=done(100, 200), B2={**RUNNING, "started_at": NOW + 340}, B1=again)))
+    assert plain(before, after) == [
+        "  +300ms  ✓ A  SUCCEEDED  200ms",
+        "  +340ms  ● B2  RUNNING",
+        "  +350ms  ● B1  RUNNING  attempt 2  Boom: bang bang",
+    ]
+    assert plain(after, after) == []
+
+
+def test_a_task_that_is_tried_again_says_why() -> None:
+    failed = {
+        "status": "READY",
+        "attempts": 1,
+        "ready_at": NOW + 400,
+        "started_at": NOW + 310,
+        "finished_at": NOW + 330,
+    }
+    error = {"name": "Unavailable", "message": "later"}
+    after = run_of(described(tasks=abc(A={**failed, "error": error})))
+    assert plain(run_of(described()), after) == [
+        "  +400ms  ◌ A  READY  again, after attempt 1  20ms  Unavailable: later"
+    ]
+
+
+def test_the_end_of_a_run_is_its_last_line() -> None:
+    before = run_of(described(tasks={**ALL_DONE, "C": abc()["C"]}))
+    assert plain(before, run_of(described("SUCCEEDED", tasks=ALL_DONE))) == [
+        "   +2.2s  ✓ C  SUCCEEDED  500ms",
+        "   +2.3s  ✓ abc-20261123-223100-x7k2q9  SUCCEEDED",
+    ]
+
+
+def test_without_unicode() -> None:
+    assert [line.plain for line in changes(None, run_of(described("FAILED")), ASCII)] == [
+        "   +2.3s  x abc-20261123-223100-x7k2q9  FAILED"
+    ]

@@ -1,0 +1,215 @@
+"""Every supported type, made, left alone, changed and deleted in a real emulator."""
+
+from __future__ import annotations
+
+import pytest
+
+from local import deployment
+from local.handlers import HANDLERS
+from tests.local.conftest import ROLE, Deployed, Sample
+
+pytestmark = pytest.mark.e2e
+
+EVERYTHING = (
+    ROLE
+    + """
+import pulumi_aws as aws
+from pulumi_docker_build import Image
+
+changed = pulumi.Config().get_bool("changed") or False
+
+
+def policy(action, **more):
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+iam.RolePolicy("inline", role=role.name, policy=policy("s3:GetObject" if changed else "s3:PutObject"))
+iam.RolePolicyAttachment(
+    "attached", role=role.name, policy_arn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+)
+table = aws.dynamodb.Table(
+    "table",
+    hash_key="pk",
+    billing_mode="PAY_PER_REQUEST",
+    attributes=[{"name": "pk", "type": "S"}, {"name": "other", "type": "S"}],
+    global_secondary_indexes=[
+        {"name": "new" if changed else "old", "hash_key": "other", "projection_type": "KEYS_ONLY"}
+    ],
+    stream_enabled=True,
+    stream_view_type="NEW_IMAGE",
+    ttl={"attribute_name": "expires_at", "enabled": True},
+    point_in_time_recovery={"enabled": not changed},
+    deletion_protection_enabled=not changed,
+    tags={"a": "b"},
+)
+dead = aws.sqs.Queue("dead")
+queue = aws.sqs.Queue("queue", delay_seconds=2 if changed else 1, sqs_managed_sse_enabled=True)
+fifo = aws.sqs.Queue("ordered", fifo_queue=True)
+deny = policy("sqs:*", Principal="*", Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "false"}})
+aws.sqs.QueuePolicy("queue", queue_url=queue.url, policy=deny)
+redrive = dead.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 4 if changed else 5}))
+aws.sqs.RedrivePolicy("queue", queue_url=queue.url, redrive_policy=redrive)
+allow = queue.arn.apply(lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]}))
+aws.sqs.RedriveAllowPolicy("dead", queue_url=dead.url, redrive_allow_policy=allow)
+aws.cloudwatch.LogGroup("logs", retention_in_days=7 if changed else 1)
+repository = aws.ecr.Repository("Images", force_delete=True)
+kept = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 2 if changed else 1}
+rules = {"rules": [{"rulePriority": 1, "selection": kept, "action": {"type": "expire"}}]}
+aws.ecr.LifecyclePolicy("images", repository=repository.name, policy=json.dumps(rules))
+login = aws.ecr.get_authorization_token_output(registry_id=repository.registry_id)
+registry = {"address": repository.repository_url, "username": login.user_name, "password": login.password}
+image = Image(
+    "image",
+    context={"location": "container"},
+    tags=[pulumi.Output.concat(repository.repository_url, ":latest")],
+    push=True,
+    registries=[registry],
+)
+aws.lambda_.Function("boxed", role=role.arn, package_type="Image", image_uri=image.ref)
+function = aws.lambda_.Function(
+    "function",
+    role=role.arn,
+    runtime="python3.13",
+    handler="handler.handler",
+    code=pulumi.AssetArchive({"handler.py": pulumi.StringAsset("def handler(event, context): return event")}),
+    timeout=6 if changed else 5,
+    tracing_config={"mode": "Active"},
+    logging_config={"log_format": "JSON"},
+    environment={"variables": {"CHANGED": str(changed)}},
+)
+failed = {"on_failure": {"destination_arn": dead.arn}}
+for name, source in {"stream": table.stream_arn, "queue": queue.arn}.items():
+    aws.lambda_.EventSourceMapping(
+        f"from-{name}",
+        event_source_arn=source,
+        function_name=function.name,
+        batch_size=5 if changed else 10,
+        starting_position="TRIM_HORIZON" if name == "stream" else None,
+        destination_config=failed if name == "stream" else None,
+        function_response_types=["ReportBatchItemFailures"],
+    )
+topic = aws.sns.Topic("topic", display_name="new" if changed else "old")
+aws.sns.TopicSubscription("to-queue", topic=topic.arn, protocol="sqs", endpoint=queue.arn, raw_message_delivery=changed)
+aws.lambda_.Permission(
+    "invoke", function=function.name, action="lambda:InvokeFunction", principal="sns.amazonaws.com",
+    source_arn=topic.arn, source_account="111111111111" if changed else "000000000000",
+)
+aws.lambda_.FunctionRecursionConfig(
+    "loop", function_name=function.name, recursive_loop="Terminate" if changed else "Allow"
+)
+aws.lambda_.FunctionEventInvokeConfig(
+    "async", function_name=function.name, maximum_retry_attempts=1 if changed else 0,
+    destination_config={"on_failure": {"destination": dead.arn}},
+)
+states = {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}, "Comment": str(changed)}
+machine = aws.sfn.StateMachine("machine", role_arn=role.arn, definition=json.dumps(states))
+for name, value in {"role": role.name, "table": table.name, "queue": queue.url, "function": function.name}.items():
+    pulumi.export(name, value)
+for name, value in {"topic": topic.arn, "machine": machine.arn, "repository": repository.name}.items():
+    pulumi.export(name, value)
+"""
+)
+DOCKERFILE = 'FROM public.ecr.aws/lambda/python:3.13\nCOPY app.py ./\nCMD ["app.handler"]\n'
+# What a change of the setting updates, and what it replaces; everything else stays.
+UPDATED = {
+    "async",
+    "from-queue",
+    "from-stream",
+    "function",
+    "images",
+    "inline",
+    "logs",
+    "loop",
+    "machine",
+    "queue",
+    "table",
+    "topic",
+}
+REPLACED = {"invoke", "to-queue"}
+
+
+def deploy(sample: Sample, *, changed: bool) -> dict[str, set[str]]:
+    """Return the names of the resources by what was done to them."""
+    sample.write("Pulumi.local.yaml", f"config:\n  sample:changed: '{str(changed).lower()}'\n")
+    names: dict[str, set[str]] = {}
+    for step in deployment.deploy(project=sample.root).steps:
+        names.setdefault(step.operation.value, set()).add(step.name)
+    return names
+
+
+def test_every_type_is_made_left_alone_changed_and_deleted(sample: Sample) -> None:
+    sample.program(EVERYTHING)
+    sample.write("container/Dockerfile", DOCKERFILE)
+    sample.write("container/app.py", "def handler(event, context): return event\n")
+
+    first = deployment.deploy(project=sample.root)
+    assert {step.operation.value for step in first.steps} == {"create"}
+    assert {step.type for step in first.steps} == set(HANDLERS)
+
+    assert set(deploy(sample, changed=False)) == {"same"}
+    found = deployment.running(project=sample.root)
+    assert found
+    up = Deployed(sample, found)
+    check(up, changed=False)
+
+    done = deploy(sample, changed=True)
+    assert (done["update"], done["replace"]) == (UPDATED, REPLACED)
+    assert set(done) == {"same", "update", "replace"}
+    check(up, changed=True)
+    assert set(deploy(sample, changed=True)) == {"same"}
+
+    sample.program("")
+    assert set(deploy(sample, changed=True)) == {"delete"}
+    left = [
+        up.client("dynamodb").list_tables()["TableNames"],
+        up.client("iam").list_roles()["Roles"],
+        up.client("lambda").list_functions()["Functions"],
+        up.client("lambda").list_event_source_mappings()["EventSourceMappings"],
+        up.client("sqs").list_queues().get("QueueUrls", []),
+        up.client("sns").list_topics()["Topics"],
+        up.client("stepfunctions").list_state_machines()["stateMachines"],
+        up.client("ecr").describe_repositories()["repositories"],
+    ]
+    assert left == [[]] * len(left)
+
+
+def check(up: Deployed, *, changed: bool) -> None:
+    """Look at what AWS says about the resources, not at what we recorded."""
+    outputs = up.deployment.outputs
+    dynamodb, functions = up.client("dynamodb"), up.client("lambda")
+    table = dynamodb.describe_table(TableName=outputs["table"])["Table"]
+    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["new" if changed else "old"]
+    assert table["DeletionProtectionEnabled"] is not changed
+    backups = dynamodb.describe_continuous_backups(TableName=outputs["table"])["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    assert recovery == ("DISABLED" if changed else "ENABLED")
+    ttl = dynamodb.describe_time_to_live(TableName=outputs["table"])["TimeToLiveDescription"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires_at")
+
+    names = ["DelaySeconds", "RedrivePolicy", "Policy"]
+    queue = up.client("sqs").get_queue_attributes(QueueUrl=outputs["queue"], AttributeNames=names)["Attributes"]
+    assert queue["DelaySeconds"] == ("2" if changed else "1")
+    assert f'"maxReceiveCount": {4 if changed else 5}' in queue["RedrivePolicy"]
+    assert "SecureTransport" not in queue.get("Policy", "")
+
+    function = functions.get_function_configuration(FunctionName=outputs["function"])
+    assert function["Timeout"] == (6 if changed else 5)
+    assert function["Environment"]["Variables"]["CHANGED"] == str(changed)
+    assert up.invoke("function", {"a": 1})[0] == {"a": 1}
+    mappings = functions.list_event_source_mappings(FunctionName=outputs["function"])["EventSourceMappings"]
+    assert [mapping["BatchSize"] for mapping in mappings] == [5 if changed else 10] * 2
+    loop = functions.get_function_recursion_config(FunctionName=outputs["function"])["RecursiveLoop"]
+    assert loop == ("Terminate" if changed else "Allow")
+    retries = functions.get_function_event_invoke_config(FunctionName=outputs["function"])["MaximumRetryAttempts"]
+    assert retries == (1 if changed else 0)
+    permission = functions.get_policy(FunctionName=outputs["function"])["Policy"]
+    assert ("111111111111" in permission) is changed
+
+    topic = up.client("sns").get_topic_attributes(TopicArn=outputs["topic"])["Attributes"]
+    assert topic["DisplayName"] == ("new" if changed else "old")
+    machine = up.client("stepfunctions").describe_state_machine(stateMachineArn=outputs["machine"])
+    assert f'"Comment": "{changed}"' in machine["definition"]
+    policies = up.client("iam").list_attached_role_policies(RoleName=outputs["role"])["AttachedPolicies"]
+    assert [policy["PolicyName"] for policy in policies] == ["AWSLambdaBasicExecutionRole"]
+    assert outputs["repository"] == outputs["repository"].lower()
