@@ -62,6 +62,7 @@ def test_the_event_has_the_fields_of_the_task_contract() -> None:
             "run input, output of a task, `params` of a task",
             f"{payload.LIMIT_BYTES:,} bytes as compact UTF-8 JSON",
         ),
+        ("nesting of any of them", f"{payload.MAX_DEPTH} levels"),
         ("`timeout_s` of a task", f"{workflow.MAX_TIMEOUT_S} (a worker waits for it, for at most {TIMEOUT_S})"),
         ("delay before another attempt", f"{engine.MAX_DELAY_S} s"),
     ],

@@ -383,9 +383,13 @@ def test_lists() -> None:
 @pytest.mark.parametrize("limit", range(1, 12))
 def test_a_filtered_list_misses_none_and_repeats_none(limit: int) -> None:
     world = many()
-    pages = listed(world, status="FAILED", limit=limit)
-    assert [run for page in pages for run in page] == ids(24, 21, 18, 15, 12, 9, 6, 3, 0)
-    assert all(len(page) <= limit for page in pages)
+    for status, expected in {
+        "FAILED": [i for i in reversed(range(25)) if i % 3 == 0],
+        "SUCCEEDED": [i for i in reversed(range(25)) if i % 3],
+    }.items():
+        pages = listed(world, status=status, limit=limit)
+        assert [run for page in pages for run in page] == ids(*expected)
+        assert all(len(page) <= limit for page in pages)
 
 
 def test_a_filtered_list_answers_after_some_pages_and_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
