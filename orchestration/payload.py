@@ -92,6 +92,8 @@ def _require_json(value: object, what: str, limit: int | None) -> None:
             stack.extend((value, depth + 1) for value in inner)
         elif item is not None and not isinstance(item, str | int | float):
             raise PayloadError(f"{what}: holds a {type(item).__name__}, which JSON cannot express")
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise PayloadError(f"{what}: holds {item}, which JSON cannot express")
 
 
 def _too_large(what: str, size: str, limit: int) -> PayloadTooLarge:

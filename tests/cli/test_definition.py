@@ -58,7 +58,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{p}, *{p}]\n" for p, c in zip("a
             f"it: line 1, column 1: {NO_SUCH_TYPE} 'tag:yaml.org,2002:python/object/apply:os.system'",
         ),
         ("w.yml", "at: !!timestamp 2026-11-23", "it: holds a date, which JSON cannot express"),
-        ("w.yml", "n: 1e400", "it: is not JSON (Out of range float values are not JSON compliant)"),
+        ("w.yml", "n: 1e400", "it: holds inf, which JSON cannot express"),
         ("w.yml", "a:\n\t- b", "it: line 2, column 1: found character '\\t' that cannot start any token"),
         ("w.yml", "a: 1\n--- \nb: 2", "it: line 2, column 1: but found another document"),
         ("w.yml", "[" * 1_000, "it: is nested too deeply"),

@@ -155,7 +155,7 @@ def test_a_start_again() -> None:
         (
             {"input": float("nan")},
             InvalidRequest,
-            "input: is not JSON (Out of range float values are not JSON compliant)",
+            "input: holds nan, which JSON cannot express",
         ),
         ({"input": {"a": "\ud800"}}, InvalidRequest, "input: holds a lone surrogate, which UTF-8 cannot express"),
         (

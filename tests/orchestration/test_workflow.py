@@ -341,7 +341,7 @@ def test_what_is_within_the_limits(value: dict[str, Any]) -> None:
         ({"params": None}, "tasks.t.params: must be an object, not null"),
         (
             {"params": {"x": float("nan")}},
-            "tasks.t.params: is not JSON (Out of range float values are not JSON compliant)",
+            "tasks.t.params: holds nan, which JSON cannot express",
         ),
         ({"params": {"x": "\ud800"}}, "tasks.t.params: holds a lone surrogate, which UTF-8 cannot express"),
         (
