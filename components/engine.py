@@ -41,6 +41,16 @@ def engine_code(module: str, texts: Mapping[str, str] | None = None) -> ZipCode:
     )
 
 
+def engine_defaults(args: EngineArgs) -> FunctionDefaults:
+    """Return the defaults of an engine function: Lambda itself drops nothing from INFO on.
+
+    Metrics are lines without a level, which count as INFO: under WARN Lambda would drop them all. The engine's own log
+    keeps to the stack's level by POWERTOOLS_LOG_LEVEL.
+    """
+    defaults = args["defaults"]
+    return {**defaults, "log_level": "DEBUG" if defaults["log_level"] == "DEBUG" else "INFO"}
+
+
 def engine_environment(args: EngineArgs, module: str, *, queue_url: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
     """Return the variables of an engine function. Raises ProgramError if the map of services cannot fit in them.
 

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws.lambda_ as lambda_
 
 from components import policies
-from components.engine import EngineArgs, engine_code, engine_environment
+from components.engine import EngineArgs, engine_code, engine_defaults, engine_environment
 from components.errors import ProgramError
 from components.functions import make_function
 from components.queues import make_queue
@@ -18,8 +18,8 @@ from orchestration.workflow import Workflow
 MEMORY_MB = 512
 TIMEOUT_S = 300
 
-# The stream is read in order by key, so that a record that cannot be handled holds up those behind it. What an hour of
-# retries does not mend is set aside, in the queue of failed records, and the stream goes on.
+# The stream is read in order by key, so that a record that cannot be handled holds up those behind it. What many
+# tries in an hour do not mend is set aside, in the queue of failed records, and the stream goes on.
 BATCH_SIZE = 100
 PARALLELIZATION = 10
 MAX_RETRIES = 50
@@ -54,7 +54,7 @@ class Orchestrator(pulumi.ComponentResource):
         parts = make_function(
             name,
             parent=self,
-            defaults=args["defaults"],
+            defaults=engine_defaults(args),
             description="Orchestra: starts runs and moves them on",
             code=engine_code("orchestrator", {"orchestration/workflows.json": declared}),
             memory_mb=MEMORY_MB,

@@ -48,7 +48,7 @@ class _Rule:
 
 _PYTHON = _Rule("pyproject.toml", Kind.PYTHON, "handler.py", ("*.py",), ("test_*.py", "*_test.py", "conftest.py"))
 _RULES = (
-    _Rule("Dockerfile", Kind.CONTAINER, "Dockerfile", ("*",)),
+    _Rule("Dockerfile", Kind.CONTAINER, "Dockerfile", ("*",), ("*.md", "*.in", "test_*", "*_test.py", "conftest.py")),
     _Rule("package.json", Kind.NODE, "index.mjs", ("*.mjs", "*.js", "*.json"), ("*.test.mjs", "*.test.js")),
     _PYTHON,
 )

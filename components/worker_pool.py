@@ -8,7 +8,7 @@ import pulumi_aws.lambda_ as lambda_
 import pulumi_aws.sqs as sqs
 
 from components import policies
-from components.engine import EngineArgs, engine_code, engine_environment
+from components.engine import EngineArgs, engine_code, engine_defaults, engine_environment
 from components.functions import make_function
 from components.queues import make_queue
 
@@ -43,7 +43,7 @@ class WorkerPool(pulumi.ComponentResource):
         parts = make_function(
             name,
             parent=self,
-            defaults=args["defaults"],
+            defaults=engine_defaults(args),
             description="Orchestra: claims tasks and invokes their services",
             code=engine_code("worker"),
             memory_mb=MEMORY_MB,

@@ -54,6 +54,7 @@ class _Clients:
             if timeout_s not in self._clients:
                 # Never asked twice by itself: after a time-out or a broken connection the task may have run.
                 once = Config(
+                    connect_timeout=5,
                     read_timeout=timeout_s,
                     retries={"total_max_attempts": 1},
                     tcp_keepalive=True,

@@ -22,8 +22,9 @@ from enum import Enum, auto
 from orchestration.errors import IllegalTransition
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
 
-LEASE_SLACK_S = 30
-"""How much longer than its task's timeout a claim is believed: clocks differ, and the result has to be written."""
+LEASE_SLACK_S = 60
+"""How much longer than its task's timeout a claim is believed: clocks differ, a service that is at its limit is asked
+again for a while before it runs (`tasks.BACKOFF_S`), and the result has to be written."""
 
 
 class TaskEvent(Enum):
@@ -87,7 +88,7 @@ def may(task: TaskState, event: TaskEvent) -> bool:
 
 def ready(task: TaskState, now: int, arrived: frozenset[int] = frozenset()) -> TaskState:
     """Return the task when all that it waits for has arrived; `arrived` are those that are not recorded yet."""
-    return _moved(task, TaskEvent.READIED, arrived=task.arrived | arrived, ready_at=now, due_at=now)
+    return _moved(task, TaskEvent.READIED, arrived=task.arrived | arrived, ready_at=now)
 
 
 def claim(task: TaskState, *, owner: str, timeout_s: float, now: int) -> TaskState:

@@ -31,10 +31,7 @@ from orchestration.payload import Json
 from orchestration.queue import Message, Queue
 from orchestration.store import Change, Outcome, R, Saved, Stale, Store
 from orchestration.tasks import Result, Returned, TaskServices
-from orchestration.workflow import Task, Workflow
-
-MAX_DELAY_S = 900
-"""The longest that a message can be delayed. Source: docs.aws.amazon.com/AWSSimpleQueueService, delay queues (2026)."""
+from orchestration.workflow import MAX_DELAY_S, Task, Workflow
 
 
 @dataclass(frozen=True)
@@ -239,17 +236,23 @@ class Engine:
     def _fail(self, run: Run, error: Failure) -> Run:
         while run.status is RunStatus.RUNNING:
             (outcome,) = self.store.save([Change(run, decide.fail_run(run, error))])
-            run = _stored(outcome) or run
+            stored = _stored(outcome)
+            if stored is None:
+                break  # it has been deleted, and nobody waits for it
+            run = stored
         return run
 
     def _settle(self, run: Run, workflow: Workflow) -> Run | None:
         """Cancel what has not started of a failing or canceling run; end the run if nothing of it runs any more."""
         stored = self.store.get_tasks(run.run_id)
-        tasks = {id_: stored.get(id_) or TaskState(run_id=run.run_id, task_id=id_) for id_ in workflow.tasks}
+        absent = {task_id: TaskState(run_id=run.run_id, task_id=task_id) for task_id in workflow.tasks}
+        tasks = {**absent, **stored}
         while waiting := [t for t in tasks.values() if t.status in {TaskStatus.PENDING, TaskStatus.READY}]:
             now = self.clock.now()
             outcomes = self.store.save([Change(task, decide.cancel(task, now)) for task in waiting])
-            tasks |= {task.task_id: task for task in map(_stored, outcomes) if task}
+            tasks |= {
+                t.task_id: _stored(outcome) or absent[t.task_id] for t, outcome in zip(waiting, outcomes, strict=True)
+            }
         if any(task.status is TaskStatus.RUNNING for task in tasks.values()):
             return None  # its end brings us here again
         (outcome,) = self.store.save([Change(run, decide.settle_run(run, self.clock.now()))])

@@ -227,12 +227,13 @@ class DynamoStore:
         """One write, whoever else arrives at the same time: it reads no version, so none can be stale."""
         waiting = RunStatus.RUNNING if isinstance(join, Run) else TaskStatus.PENDING
         absent = "" if isinstance(join, Run) else "attribute_not_exists(pk) OR "
+        waits = f"({absent}#status = :waiting AND #schema <= :schema)"
         try:
             reply = self._client.update_item(
                 TableName=self._table,
                 Key=codec.key_of(join),
                 UpdateExpression="SET #status = :waiting, #schema = :schema ADD #version :one, #arrived :index",
-                ConditionExpression=f"({absent}#status = :waiting) AND NOT contains(#arrived, :member)",
+                ConditionExpression=f"{waits} AND NOT contains(#arrived, :member)",
                 ExpressionAttributeNames={f"#{n}": n for n in ("status", "schema", "version", "arrived")},
                 ExpressionAttributeValues={
                     ":waiting": {"S": waiting},

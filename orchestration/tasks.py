@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES = 6_291_456
 """What a synchronous invocation may send. Source: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 MAX_MESSAGE_CHARS = 1_000
-THROTTLED = "TooManyRequestsException"
+NOT_RUN = frozenset(
+    {
+        "TooManyRequestsException",  # it is at its concurrency limit
+        "EC2ThrottledException",
+        "ResourceConflictException",  # it is being created or updated
+        "ResourceNotReadyException",
+        "CodeArtifactUserPendingException",  # an image function that was idle for weeks is being brought back
+    }
+)
+"""The errors that say that the function has not run. Asking again is no attempt; giving up is."""
 BACKOFF_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
-"""The waits before asking again for a function that is at its concurrency limit. It has not run: this is no attempt."""
+"""The waits before asking again for a function that has not run."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class LambdaServices:
                 reply = client.invoke(FunctionName=function, Payload=body)
                 return result_of(reply["Payload"].read(), failed="FunctionError" in reply)
             except ClientError as exc:
-                if exc.response["Error"]["Code"] != THROTTLED or wait_s is None:
+                if exc.response["Error"]["Code"] not in NOT_RUN or wait_s is None:
                     raise
                 self._sleep(wait_s)
         raise AssertionError("the last round returns or raises")
@@ -106,6 +115,8 @@ def _failure(error: Any) -> Failure:
     # Lambda reports its own time-out by type since 2023 and by message before, and the same attempt may meet either.
     if name == "Sandbox.Timedout" or (name == "Unknown" and "Task timed out after" in message):
         name = retry.TIMEOUT
+    if name == "Function.ResponseSizeTooLarge":  # Lambda's own limit, above ours
+        name = retry.DATA_LIMIT
     return Failure(name[:256], _clipped(message))
 
 

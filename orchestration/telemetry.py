@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from orchestration.model import Run, TaskState
 
-logger = Logger()  # service name and level come from the environment
+logger = Logger(use_rfc3339=True)  # as Lambda reads times; service name and level come from the environment
 tracer = Tracer()
 
 

@@ -10,8 +10,10 @@ from orchestration.errors import InvalidRequest, NotFound
 from orchestration.model import Failure, Run, TaskState, TaskStatus
 from orchestration.payload import Json
 from orchestration.store import Store
+from orchestration.tasks import MAX_MESSAGE_CHARS
 from orchestration.workflow import Workflow
 
+MANY_TASKS = 1_000
 MAX_ANSWER_BYTES = 5_500_000
 """Below what a function may return. Source: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 
@@ -19,6 +21,7 @@ MAX_ANSWER_BYTES = 5_500_000
 def describe(run: Run, workflow: Workflow, tasks: Mapping[str, TaskState]) -> dict[str, Json]:
     """Return a run with every task of its graph: one without an item is PENDING. Outputs are asked for by `output`."""
     absent = TaskState(run_id=run.run_id, task_id="")
+    clip = MAX_MESSAGE_CHARS if len(workflow.tasks) <= MANY_TASKS else 100  # an answer has a limit too
     return {
         **summary(run),
         "version": run.definition,
@@ -26,7 +29,7 @@ def describe(run: Run, workflow: Workflow, tasks: Mapping[str, TaskState]) -> di
             task_id: {
                 "service": definition.service,
                 "after": list(definition.after),
-                **_progress(tasks.get(task_id, absent)),
+                **_progress(tasks.get(task_id, absent), clip),
             }
             for task_id, definition in workflow.tasks.items()
         },
@@ -72,22 +75,22 @@ def no_such_run(run_id: str) -> NotFound:
     return NotFound(f"run_id: there is no run {run_id!r}")
 
 
-def _progress(task: TaskState) -> dict[str, Json]:
+def _progress(task: TaskState, clip: int) -> dict[str, Json]:
     return {
         "status": task.status,
         "attempts": task.attempt,
         "ready_at": task.ready_at,
         "started_at": task.started_at,
         "finished_at": task.finished_at,
-        "error": _error(task.error) if task.status is not TaskStatus.SUCCEEDED else None,
+        "error": _error(task.error, clip) if task.status is not TaskStatus.SUCCEEDED else None,
     }
 
 
-def _error(failure: Failure | None) -> Json:
+def _error(failure: Failure | None, clip: int = MAX_MESSAGE_CHARS) -> Json:
     if failure is None:
         return None
     task = {} if failure.task is None else {"task": failure.task}
-    return {"name": failure.name, "message": failure.message, **task}
+    return {"name": failure.name, "message": failure.message[:clip], **task}
 
 
 def _some(workflow: Workflow) -> str:

@@ -31,7 +31,7 @@ MAX_TASKS = 10_000
 MAX_DEPENDENCIES = 1_000  # of one task, and sinks of one run: the most members that one join holds
 MAX_DEFINITION_BYTES = 3_500_000  # so that it, and a description of its run, fit into Lambda's 6 MB
 MAX_TIMEOUT_S = 840  # a worker waits for its task, and a Lambda function lives for at most 900 s
-MAX_DELAY_S = 900  # the longest delay that a queue message can have
+MAX_DELAY_S = 900  # the longest that SQS delays a message
 MAX_ATTEMPTS = 100
 ANY_ERROR = "*"
 

@@ -137,6 +137,15 @@ def test_the_settings_reach_what_they_set() -> None:
     assert snap.all("docker-build:index:Image") == []
 
 
+def test_lambda_drops_no_metrics_of_the_engine_whatever_the_log_level() -> None:
+    snap = run(logLevel="WARN")
+    levels = {
+        r.name: r.inputs["loggingConfig"]["applicationLogLevel"] for r in snap.all("aws:lambda/function:Function")
+    }
+    assert levels == {**{f"task-{n}": "WARN" for n in SERVICES}, "orchestrator": "INFO", "worker": "INFO"}
+    assert variables(snap, "worker")["POWERTOOLS_LOG_LEVEL"] == "WARN"
+
+
 def test_a_bad_setting_stops_the_program_in_one_line() -> None:
     with pytest.raises(ProgramError) as refused:
         run(containerImages='{"b9": "image"}')

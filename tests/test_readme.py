@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.worker_pool import TIMEOUT_S
-from orchestration import engine, payload, workflow
+from orchestration import payload, workflow
 from orchestration.workflow import Retry, Task, Workflow
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def test_the_event_has_the_fields_of_the_task_contract() -> None:
         ),
         ("nesting of any of them", f"{payload.MAX_DEPTH} levels"),
         ("`timeout_s` of a task", f"{workflow.MAX_TIMEOUT_S} (a worker waits for it, for at most {TIMEOUT_S})"),
-        ("delay before another attempt", f"{engine.MAX_DELAY_S} s"),
+        ("delay before another attempt", f"{workflow.MAX_DELAY_S} s"),
     ],
 )
 def test_the_limits_are_those_of_the_code(row: str, limit: str) -> None:

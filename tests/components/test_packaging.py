@@ -106,6 +106,13 @@ def test_the_hash_is_of_what_is_there_and_where(tmp_path: Path) -> None:
     assert packaging.read_service(str(tmp_path / "one")).content_hash != before
 
 
+def test_an_edit_of_a_test_or_of_the_readme_is_no_new_image(tmp_path: Path) -> None:
+    folder = write(tmp_path, "Dockerfile", "handler.py", "requirements.txt")
+    before = packaging.read_service(folder).content_hash
+    write(tmp_path, "README.md", "test_handler.py", "requirements.in")
+    assert packaging.read_service(folder).content_hash == before
+
+
 def test_the_hash_tells_where_one_file_ends_and_the_next_begins(tmp_path: Path) -> None:
     for name, first, second in (("one", "xy", "z"), ("two", "x", "yz")):
         write(tmp_path / name, "Dockerfile")

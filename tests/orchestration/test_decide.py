@@ -190,7 +190,6 @@ READY = TaskState(
     version=3,
     arrived=frozenset({0, 1}),
     ready_at=NOW,
-    due_at=NOW,
 )
 RUNNING = TaskState(
     run_id="r",
@@ -199,7 +198,7 @@ RUNNING = TaskState(
     version=4,
     attempt=1,
     owner="me",
-    lease_until=61_000 + 90_000,
+    lease_until=61_000 + 120_000,
     arrived=frozenset({0, 1}),
     ready_at=NOW,
     started_at=61_000,
@@ -243,7 +242,7 @@ def test_claim_of_another_attempt() -> None:
         version=6,
         attempt=2,
         owner="you",
-        lease_until=80_000 + 30_500,
+        lease_until=80_000 + 60_500,
         arrived=frozenset({0, 1}),
         error=BOOM,
         ready_at=70_000,

@@ -363,6 +363,24 @@ def test_the_delay_is_jittered_and_sent_in_whole_seconds(jitter: float, delay: i
     assert world.run().status == SUCCEEDED
 
 
+def test_a_worker_whose_clock_is_behind_takes_a_ready_task_at_once() -> None:
+    world = World()
+    world.start(shapes.single())
+    world.clock.time -= 5_000
+    world.settle()
+    assert [type(outcome) for outcome in world.outcomes] == [Executed]
+    assert world.queue.delays == [0]
+
+
+def test_a_failing_run_whose_items_are_deleted_meanwhile_is_left_alone() -> None:
+    world = World(services=FakeServices(failing_times(1)))
+    world.start(shapes.diamond())
+    world.deliver(world.queue.messages.pop())
+    deleted = world.run()
+    world.store.records.clear()
+    assert world.engine()._fail(deleted, Failure("Boom", "bang")) == deleted
+
+
 def test_a_message_that_comes_before_the_delay_has_passed_is_sent_again() -> None:
     world = World(services=FakeServices(failing_times(1)))
     world.start(shapes.single(Retry(max_attempts=2, delay_s=10)))
@@ -713,7 +731,7 @@ def test_a_worker_that_dies_after_its_claim_leaves_the_task_to_its_lease(at: int
     task = world.task("A")
     assert (task.status, task.attempt, task.owner) == (TaskStatus.RUNNING, 1, "token-1")
     assert task.started_at is not None
-    assert task.lease_until == task.started_at + 90_000
+    assert task.lease_until == task.started_at + 120_000
     assert len(world.services.calls) == invoked
     invariants.check(world.store.history, shapes.single())
 

@@ -473,6 +473,14 @@ def test_an_item_of_a_newer_release_is_not_decided_on(dynamodb: DynamoDBClient) 
         store.save([Change(ABSENT, READY)])
 
 
+def test_nothing_arrives_at_an_item_of_a_newer_release(dynamodb: DynamoDBClient) -> None:
+    pending = {**codec.encode(TaskState(run_id="r", task_id="t", version=1)), "schema": {"N": "2"}}
+    dynamodb.put_item(TableName=TABLE, Item=pending)
+    with pytest.raises(OrchestraError, match="schema 2 is newer than 1"):
+        DynamoStore(dynamodb, TABLE).arrive([ABSENT], 0)
+    assert dynamodb.get_item(TableName=TABLE, Key=codec.task_key("r", "t"))["Item"] == pending
+
+
 def test_what_a_newer_release_added_survives_a_write(dynamodb: DynamoDBClient) -> None:
     dynamodb.put_item(TableName=TABLE, Item={**codec.encode(READY), "colour": {"S": "blue"}})
     assert DynamoStore(dynamodb, TABLE).save([Change(READY, CLAIMED)]) == [Saved(CLAIMED)]

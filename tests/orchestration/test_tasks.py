@@ -157,6 +157,11 @@ def test_an_output_that_cannot_be_recorded(body: bytes, name: str, message: str)
             {"errorType": "Runtime.OutOfMemory", "errorMessage": "RequestId: 7 Error: Runtime exited"},
             Failure("Runtime.OutOfMemory", "RequestId: 7 Error: Runtime exited"),
         ),
+        # an output above Lambda's own limit is one above ours
+        (
+            {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": "Response payload size exceeded"},
+            Failure("States.DataLimitExceeded", "Response payload size exceeded"),
+        ),
         # its own time-out, as it is reported now, and as it was
         (
             {"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: 7 Error: Task timed out after 3.00 seconds"},
@@ -243,8 +248,18 @@ def test_a_service_that_is_not_deployed() -> None:
     assert client.requests == []
 
 
-def test_a_function_that_is_busy_has_not_run() -> None:
-    throttled = refused("TooManyRequestsException", "Rate Exceeded.", 429)
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("TooManyRequestsException", 429),
+        ("EC2ThrottledException", 502),
+        ("ResourceConflictException", 409),
+        ("ResourceNotReadyException", 502),
+        ("CodeArtifactUserPendingException", 409),
+    ],
+)
+def test_a_function_that_is_busy_has_not_run(code: str, status: int) -> None:
+    throttled = refused(code, "Rate Exceeded.", status)
     result, client, waited = invoke(throttled, throttled, answered(b"1"))
     assert result == Returned("1")
     assert len(client.requests) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import threading
 
@@ -54,3 +55,13 @@ def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> Non
         "w2",
         "w3",
     ]
+
+
+def test_a_line_tells_its_time_as_lambda_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line whose time is not RFC 3339 counts as INFO where Lambda filters by level, whatever its level is."""
+    stream = io.StringIO()
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", stream)
+    telemetry.logger.error("failed")
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)", json.loads(stream.getvalue())["timestamp"]
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from orchestration import views
+from orchestration import payload, views
 from orchestration.catalog import Catalog
 from orchestration.errors import InvalidRequest, NotFound
 from orchestration.model import Failure, Run, RunStatus, TaskState, TaskStatus
@@ -81,6 +81,20 @@ def test_a_description_shows_every_task_of_the_graph() -> None:
             },
         },
     }
+
+
+def test_a_description_of_a_large_run_fits_into_an_answer() -> None:
+    workflow = Workflow(
+        "w",
+        {"Z": Task("s", after=["T0000"])} | {f"T{i:04}": Task("s", after=["T0000"] if i else []) for i in range(900)},
+    )
+    many = Workflow("m", {f"T{i:04}": Task("s", after=[f"T{i - 1:04}"] if i else []) for i in range(10_000)})
+    failure = Failure("Boom", "x" * 1_000)
+    for definition, shown in ((workflow, 1_000), (many, 100)):
+        tasks = {t: TaskState(run_id="r", task_id=t, status=TaskStatus.FAILED, error=failure) for t in definition.tasks}
+        described = views.describe(RUN, definition, tasks)
+        assert {len(task["error"]["message"]) for task in described["tasks"].values()} == {shown}
+        assert len(payload.compact(described).encode()) < views.MAX_ANSWER_BYTES
 
 
 def output(world: World, task_id: str | None = None, run_id: str = "r") -> Json:
