@@ -52,7 +52,7 @@ def running(folder: Path) -> Emulator | None:
         return None
     try:
         record = json.loads((folder / "emulator.json").read_text())
-        return Emulator(**{**record, "pid": int((folder / "emulator.pid").read_text())})
+        return Emulator(pid=int((folder / "emulator.pid").read_text()), **record)
     except (OSError, ValueError, TypeError):
         return None  # it has been started this very moment
 
@@ -82,7 +82,9 @@ def _spawn(folder: Path, plan: Emulator, lock: int) -> Emulator:
         (folder / name).mkdir(parents=True)
     pid_file = folder / "emulator.pid"
     pid_file.unlink(missing_ok=True)
-    (folder / "emulator.json").write_text(json.dumps(asdict(plan)))
+    # The pid is not known yet; the process writes it into a file of its own.
+    record = {name: value for name, value in asdict(plan).items() if name != "pid"}
+    (folder / "emulator.json").write_text(json.dumps(record))
     with (folder / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
             # The process records itself, so that no emulator runs unrecorded, whenever this command is killed.
