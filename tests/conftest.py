@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-MINIMUM_TESTS = 2250
+MINIMUM_TESTS = 2280
 """Raised with the suite: a file that is no longer collected fails the run, instead of passing unseen."""
 
 
