@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from orchestration.catalog import Catalog, DynamoDefinitions
 from orchestration.clock import SystemChance, SystemClock
+from orchestration.dead_letters import Origin, SqsDeadLetters
 from orchestration.engine import Engine
 from orchestration.queue import SqsQueue
 from orchestration.settings import Settings
@@ -34,12 +35,20 @@ def engine(settings: Settings, declared: Sequence[Workflow] = ()) -> Engine:
         queue=SqsQueue(boto3.client("sqs", config=CONFIG), settings.queue_url),
         clock=SystemClock(),
         chance=SystemChance(),
+        timing=settings.timing,
     )
+
+
+def dead_letters(settings: Settings) -> SqsDeadLetters:
+    """Return the dead letters of the queues that the settings name."""
+    urls = {Origin.WORKER: settings.dead_letters_url, Origin.RECORDS: settings.failed_records_url}
+    known = {origin: url for origin, url in urls.items() if url}
+    return SqsDeadLetters(boto3.client("sqs", config=CONFIG), known)
 
 
 def services(settings: Settings) -> LambdaServices:
     """Return the task services, as Lambda functions."""
-    return LambdaServices(_Clients().for_timeout, settings.functions, time.sleep)
+    return LambdaServices(_Clients().for_timeout, settings.functions, time.sleep, settings.timing.heartbeat_s)
 
 
 class _Clients:

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from orchestration.errors import OrchestraError, WorkflowError
-from orchestration.model import SCHEMA, Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
+from orchestration.model import SCHEMA, Failure, Run, TaskState
 
 Value: TypeAlias = Mapping[str, Any]
 """A typed attribute value, e.g. {"S": "abc"}."""
 Item: TypeAlias = Mapping[str, Value]
 
 RUNS_INDEX = "runs"
+OPEN_RUNS_INDEX = "open_runs"
 RUN_SHARDS = 4
-"""Over how many partitions of the index `runs` one workflow's runs are spread: each takes 1,000 starts a second."""
+"""Over how many partitions of an index runs are spread: of `runs` those of one workflow, of `open_runs` all. Each takes
+1,000 starts a second."""
 MAX_DEFINITION_BYTES = 390_000
 """Below an item's 400 KB. Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html."""
 PLAIN_DEFINITION_BYTES = 100_000
@@ -75,6 +78,11 @@ def task_of_key(keys: Item) -> tuple[str, str] | None:
     return pk.removeprefix(RUN), sk.removeprefix(TASK)
 
 
+def run_of_key(keys: Item) -> str:
+    """Return the run whose item, or whose task's item, a key addresses."""
+    return str(keys["pk"]["S"]).removeprefix(RUN)
+
+
 def encode(record: TaskState | Run) -> dict[str, Any]:
     """Return the whole item. What is None or empty has no attribute; the ids are in the key."""
     values = {name: _encoded(getattr(record, name)) for name in _attributes(type(record))}
@@ -93,18 +101,26 @@ def guards(record: TaskState | Run) -> dict[str, Any]:
 
 
 def decode(item: Item, record: type[R]) -> R:
-    """Return the record of an item. Raises OrchestraError if it is of a newer schema, or in an unknown state."""
-    schema = int(item["schema"]["N"])
-    if schema > SCHEMA:
-        where = f"{item['pk']['S']}/{item['sk']['S']}"
-        raise OrchestraError(f"{where}: schema {schema} is newer than {SCHEMA}, the newest that this release knows")
-    values = {name: _plain(item[name]) for name in _attributes(record) if name in item}
+    """Return the record of an item. Raises OrchestraError if it is of a newer schema, or is not one that we write."""
+    where = f"{item['pk']['S']}/{item['sk']['S']}"
+    values: dict[str, Any] = {}
+    name = "schema"
+    try:
+        schema = _plain(item[name], int)
+        if schema > SCHEMA:
+            raise OrchestraError(f"{where}: schema {schema} is newer than {SCHEMA}, the newest that this release knows")
+        for name, type_ in _TYPES[record].items():
+            if name in item or name in _REQUIRED[record]:
+                values[name] = _plain(item[name], type_)
+    except KeyError as exc:
+        raise OrchestraError(f"{where}: {exc.args[0]} is missing") from None
+    except ValueError as exc:
+        raise OrchestraError(f"{where}: {name}: {exc}") from None
+    if not values["version"]:
+        raise OrchestraError(f"{where}: version: 0 is that of an item that there is not")
     values["run_id"] = item["pk"]["S"].removeprefix(RUN)
     if record is TaskState:
         values["task_id"] = item["sk"]["S"].removeprefix(TASK)
-    for name, kind in {"status": TaskStatus if record is TaskState else RunStatus, "handoff": Handoff}.items():
-        if name in values:
-            values[name] = _known(kind, values[name])
     return record(**values)
 
 
@@ -171,32 +187,58 @@ def _attributes(record: type[TaskState | Run]) -> list[str]:
 
 
 def _index_keys(record: TaskState | Run) -> dict[str, Any]:
-    """Return the attributes that put a run into the index `runs`."""
+    """Return the attributes that put a run into the index `runs`, and while it is open into `open_runs`."""
     if not isinstance(record, Run):
         return {}
     shard = zlib.crc32(record.run_id.encode()) % RUN_SHARDS
-    return {"runs_pk": {"S": runs_pk(record.workflow, shard)}, "runs_sk": {"S": record.position}}
+    keys = {"runs_pk": {"S": runs_pk(record.workflow, shard)}, "runs_sk": {"S": record.position}}
+    return keys if record.check_at is None else {**keys, "open_pk": {"S": str(shard)}}
 
 
-def _plain(value: Value) -> Any:
+def _plain(value: Value, type_: type[Any]) -> Any:
+    """Return an attribute's value. Raises ValueError if it is not of this type as we write it."""
     ((kind, content),) = value.items()
-    match kind:
-        case "S":
-            return content
-        case "N":
-            return int(content)
-        case "NS":
-            return frozenset(int(n) for n in content)
-        case "M":
-            return Failure(**{f.name: content[f.name]["S"] for f in fields(Failure) if f.name in content})
-    raise OrchestraError(f"no attribute of ours has the type {kind}")
+    if kind != _KINDS.get(type_, "S"):
+        raise ValueError(f"is of the type {kind}, and ours is {_KINDS.get(type_, 'S')}")
+    if type_ is int:
+        return _whole(content)
+    if type_ is frozenset:
+        return frozenset(map(_whole, content))
+    if type_ is Failure:
+        parts = [f.name for f in fields(Failure) if f.name in content or f.default is MISSING]
+        return Failure(**{name: _plain(content[name], str) for name in parts})
+    return content if type_ is str else _known(type_, content)
+
+
+def _whole(digits: str) -> int:
+    if not digits.isdecimal():  # none of ours is negative, or a fraction
+        raise ValueError("is not a whole number")
+    return int(digits)
 
 
 def _known(kind: type[E], value: str) -> E:
     try:
         return kind(value)
     except ValueError:
-        raise OrchestraError(f"{value!r} is not a {kind.__name__} that this release knows") from None
+        raise ValueError(f"{value!r} is not a {kind.__name__} that this release knows") from None
 
 
+def _type_of(hint: Any) -> Any:
+    """Return `int` of `int | None`, and `frozenset` of `frozenset[int]`."""
+    if isinstance(hint, UnionType):
+        hint = next(part for part in get_args(hint) if part is not NoneType)
+    return get_origin(hint) or hint
+
+
+def _types(record: type[TaskState | Run]) -> dict[str, Any]:
+    hints = get_type_hints(record)
+    return {name: _type_of(hints[name]) for name in _attributes(record)}
+
+
+_KINDS = {int: "N", frozenset: "NS", Failure: "M"}  # text, and what is one of several texts, is S
+_TYPES: dict[Any, dict[str, Any]] = {record: _types(record) for record in (TaskState, Run)}
+_REQUIRED = {
+    record: {"status", "version", *(f.name for f in fields(record) if f.default is MISSING)} - {"run_id", "task_id"}
+    for record in (TaskState, Run)
+}
 TASK_ATTRIBUTES = (*KEY, "schema", *_attributes(TaskState))

@@ -22,10 +22,6 @@ from enum import Enum, auto
 from orchestration.errors import IllegalTransition
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
 
-LEASE_SLACK_S = 60
-"""How much longer than its task's timeout a claim is believed: clocks differ, a service that is at its limit is asked
-again for a while before it runs (`tasks.BACKOFF_S`), and the result has to be written."""
-
 
 class TaskEvent(Enum):
     READIED = auto()  # every dependency has succeeded
@@ -33,16 +29,17 @@ class TaskEvent(Enum):
     RENEWED = auto()  # the owner is still alive
     SUCCEEDED = auto()
     FAILED = auto()  # and is not tried again
-    RETRIED = auto()  # failed, or its lease expired, and attempts are left
+    RETRIED = auto()  # failed, lost its worker or was given back, and is tried again
     CANCELED = auto()
     REDRIVEN = auto()
 
 
 class RunEvent(Enum):
     SUCCEEDED = auto()  # every sink has
-    TASK_FAILED = auto()
+    FAILED = auto()  # a task has, or the deadline has passed
     CANCEL_ASKED = auto()
     SETTLED = auto()  # no task is left that could still move
+    CHECKED = auto()  # the sweeper has looked at it
     REDRIVEN = auto()
 
 
@@ -70,11 +67,18 @@ TASK_MOVES: Mapping[TaskStatus, Mapping[TaskEvent, TaskStatus]] = {
 RUN_MOVES: Mapping[RunStatus, Mapping[RunEvent, RunStatus]] = {
     RunStatus.RUNNING: {
         RunEvent.SUCCEEDED: RunStatus.SUCCEEDED,
-        RunEvent.TASK_FAILED: RunStatus.FAILING,
+        RunEvent.FAILED: RunStatus.FAILING,
         RunEvent.CANCEL_ASKED: RunStatus.CANCELING,
+        RunEvent.CHECKED: RunStatus.RUNNING,
     },
-    RunStatus.FAILING: {RunEvent.SETTLED: RunStatus.FAILED},
-    RunStatus.CANCELING: {RunEvent.SETTLED: RunStatus.CANCELED},
+    RunStatus.FAILING: {
+        RunEvent.SETTLED: RunStatus.FAILED,
+        RunEvent.CHECKED: RunStatus.FAILING,
+    },
+    RunStatus.CANCELING: {
+        RunEvent.SETTLED: RunStatus.CANCELED,
+        RunEvent.CHECKED: RunStatus.CANCELING,
+    },
     RunStatus.SUCCEEDED: {},
     RunStatus.FAILED: {RunEvent.REDRIVEN: RunStatus.RUNNING},
     RunStatus.CANCELED: {RunEvent.REDRIVEN: RunStatus.RUNNING},
@@ -88,12 +92,11 @@ def may(task: TaskState, event: TaskEvent) -> bool:
 
 def ready(task: TaskState, now: int, arrived: frozenset[int] = frozenset()) -> TaskState:
     """Return the task when all that it waits for has arrived; `arrived` are those that are not recorded yet."""
-    return _moved(task, TaskEvent.READIED, arrived=task.arrived | arrived, ready_at=now)
+    return _moved(task, TaskEvent.READIED, arrived=task.arrived | arrived, ready_at=now, first_ready_at=now)
 
 
-def claim(task: TaskState, *, owner: str, timeout_s: float, now: int) -> TaskState:
+def claim(task: TaskState, *, owner: str, lease_until: int, now: int) -> TaskState:
     """Return the task as the property of `owner`, its attempt counted."""
-    lease_until = now + round((timeout_s + LEASE_SLACK_S) * 1000)
     return _moved(
         task,
         TaskEvent.CLAIMED,
@@ -106,6 +109,11 @@ def claim(task: TaskState, *, owner: str, timeout_s: float, now: int) -> TaskSta
     )
 
 
+def renew(task: TaskState, lease_until: int) -> TaskState:
+    """Return the task with its owner believed for longer."""
+    return _moved(task, TaskEvent.RENEWED, lease_until=lease_until)
+
+
 def succeed(task: TaskState, output: str, now: int) -> TaskState:
     """Return the task with its output, as compact JSON text; the stream takes it from here."""
     return _ended(task, TaskEvent.SUCCEEDED, now, output=output, error=None)
@@ -116,9 +124,8 @@ def fail(task: TaskState, error: Failure, now: int) -> TaskState:
     return _ended(task, TaskEvent.FAILED, now, error=error)
 
 
-def retry(task: TaskState, error: Failure, *, delay_s: float, now: int) -> TaskState:
-    """Return the task ready for another attempt, not to be claimed before the delay has passed."""
-    due_at = now + round(delay_s * 1000)
+def retry(task: TaskState, error: Failure, *, due_at: int, now: int) -> TaskState:
+    """Return the task ready for another attempt, not to be claimed before `due_at`."""
     return _moved(
         task,
         TaskEvent.RETRIED,
@@ -131,29 +138,67 @@ def retry(task: TaskState, error: Failure, *, delay_s: float, now: int) -> TaskS
     )
 
 
-def cancel(task: TaskState, now: int, handoff: Handoff | None = None) -> TaskState:
+def release(task: TaskState, error: Failure, *, due_at: int, now: int) -> TaskState:
+    """Return the task as `retry` does, its claim given back: the service was busy, and has not run."""
+    return replace(retry(task, error, due_at=due_at, now=now), released=task.released + 1)
+
+
+def cancel(task: TaskState, now: int, handoff: Handoff | None = None, error: Failure | None = None) -> TaskState:
     """Return the task canceled. `handoff` says who has to find out whether that was the last one."""
-    return _ended(task, TaskEvent.CANCELED, now, handoff=handoff)
+    return _ended(task, TaskEvent.CANCELED, now, handoff=handoff, error=error or task.error)
 
 
-def start_run(run: Run) -> Run:
+def redrive(task: TaskState, epoch: int, arrived: frozenset[int]) -> TaskState:
+    """Return the task as it waits in a new epoch of its run, in which it has done nothing yet.
+
+    `arrived` are those that it waits for and that have succeeded; they do not run again, and so will not tell it.
+    """
+    fresh = TaskState(run_id=task.run_id, task_id=task.task_id, epoch=epoch, arrived=arrived)
+    return replace(fresh, status=_next(task, TaskEvent.REDRIVEN), version=task.version + 1)
+
+
+def start_run(run: Run, check_at: int) -> Run:
     """Return a run that is not stored yet as it is stored first."""
-    return replace(run, version=1)
+    return replace(run, version=1, check_at=check_at)
 
 
 def succeed_run(run: Run, now: int, arrived: frozenset[int] = frozenset()) -> Run:
     """Return the run when all its sinks have arrived; `arrived` are those that are not recorded yet."""
-    return _run_moved(run, RunEvent.SUCCEEDED, arrived=run.arrived | arrived, finished_at=now)
+    return _run_moved(run, RunEvent.SUCCEEDED, arrived=run.arrived | arrived, finished_at=now, check_at=None)
 
 
-def fail_run(run: Run, error: Failure) -> Run:
+def fail_run(run: Run, error: Failure, check_at: int) -> Run:
     """Return the run failing: it is FAILED once nothing of it can move any more."""
-    return _run_moved(run, RunEvent.TASK_FAILED, error=error)
+    return _run_moved(run, RunEvent.FAILED, error=error, check_at=check_at)
+
+
+def cancel_run(run: Run, check_at: int) -> Run:
+    """Return the run canceling: it is CANCELED once nothing of it can move any more."""
+    return _run_moved(run, RunEvent.CANCEL_ASKED, check_at=check_at)
 
 
 def settle_run(run: Run, now: int) -> Run:
     """Return a failing or canceling run at its end."""
-    return _run_moved(run, RunEvent.SETTLED, finished_at=now)
+    return _run_moved(run, RunEvent.SETTLED, finished_at=now, check_at=None)
+
+
+def check_run(run: Run, check_at: int) -> Run:
+    """Return the run with the time of the sweeper's next look."""
+    return _run_moved(run, RunEvent.CHECKED, check_at=check_at)
+
+
+def redrive_run(run: Run, *, arrived: frozenset[int], deadline_at: int | None, check_at: int) -> Run:
+    """Return an ended run as it goes on, in its next epoch. `arrived` are the sinks that have succeeded."""
+    return _run_moved(
+        run,
+        RunEvent.REDRIVEN,
+        epoch=run.epoch + 1,
+        arrived=arrived,
+        error=None,
+        deadline_at=deadline_at,
+        check_at=check_at,
+        finished_at=None,
+    )
 
 
 def _ended(task: TaskState, event: TaskEvent, now: int, **changes: object) -> TaskState:
@@ -162,10 +207,14 @@ def _ended(task: TaskState, event: TaskEvent, now: int, **changes: object) -> Ta
 
 
 def _moved(task: TaskState, event: TaskEvent, **changes: object) -> TaskState:
+    return replace(task, status=_next(task, event), version=task.version + 1, **changes)  # type: ignore[arg-type]
+
+
+def _next(task: TaskState, event: TaskEvent) -> TaskStatus:
     status = TASK_MOVES[task.status].get(event)
     if status is None:
         raise IllegalTransition(f"{task.run_id}/{task.task_id}: {event.name} is not a move from {task.status}")
-    return replace(task, status=status, version=task.version + 1, **changes)  # type: ignore[arg-type]
+    return status
 
 
 def _run_moved(run: Run, event: RunEvent, **changes: object) -> Run:

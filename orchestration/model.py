@@ -57,17 +57,25 @@ class TaskState:
     task_id: str
     status: TaskStatus = TaskStatus.PENDING
     version: int = 0  # one more with every write
-    attempt: int = 0  # how often it has been claimed
+    epoch: int = 1  # the run's, when this task was last made to run
+    attempt: int = 0  # how often it has been claimed in this epoch
+    released: int = 0  # how many of these claims were given back, since the service was busy and has not run
     owner: str | None = None  # the token of the last claim: who may complete it
     lease_until: int | None = None  # epoch ms: until then the owner may be taken to be alive
     arrived: frozenset[int] = frozenset()  # indexes of the dependencies that have succeeded
     handoff: Handoff | None = None
     output: str | None = None
     error: Failure | None = None  # of the last failed attempt
+    first_ready_at: int | None = None  # in this epoch: the task's total timeout counts from here
     ready_at: int | None = None
     due_at: int | None = None  # READY: not to be claimed before, when it waits for another attempt
     started_at: int | None = None  # of the last attempt
     finished_at: int | None = None
+
+    @property
+    def tries(self) -> int:
+        """How often its service may have run: what a retry policy counts, and what the service is told."""
+        return self.attempt - self.released
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +93,8 @@ class Run:
     arrived: frozenset[int] = frozenset()  # indexes of the sinks that have succeeded
     error: Failure | None = None
     started_at: int
+    deadline_at: int | None = None  # nothing of it starts from then on
+    check_at: int | None = None  # when the sweeper looks at it next; None once it is terminal
     finished_at: int | None = None
 
     @property

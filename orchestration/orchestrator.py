@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from orchestration import aws, payload, stream, telemetry
+from orchestration import aws, dead_letters, payload, stream, sweeper, telemetry
+from orchestration.dead_letters import DeadLetters, Origin
 from orchestration.engine import Engine
 from orchestration.errors import Refused
 from orchestration.payload import Json
+from orchestration.quarantine import quarantine
 from orchestration.requests import Requests
 from orchestration.settings import Settings
 from orchestration.telemetry import logger, tracer
@@ -22,24 +26,36 @@ from orchestration.workflow import ID, Workflow
 
 DECLARED = Path(__file__).with_name("workflows.json")
 """The definitions that the deployed program declares: packaged with this function, a JSON list."""
+SWEEP_S = 60
+"""How long a request may sweep: whoever asked is waiting, and the Sweeper goes on each minute."""
 
 
 @cache
 def requests() -> Requests:
     """Return what this process serves with, made once."""
-    settings = Settings.read(os.environ)
+    settings = Settings.read(os.environ, "DEAD_LETTERS_URL", "FAILED_RECORDS_URL")
     declared = [Workflow.from_json(d) for d in payload.parse(DECLARED.read_bytes(), what=DECLARED.name)]
-    return Requests(aws.engine(settings, declared), frozenset(settings.functions))
+    engine = aws.engine(settings, declared)
+    return Requests(
+        engine,
+        frozenset(settings.functions),
+        aws.dead_letters(settings),
+        ended=telemetry.run_ended,
+        sweep=lambda: sweeper.sweep(engine, _until(time.monotonic() + SWEEP_S)),
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Json, context: LambdaContext) -> dict[str, Any]:
-    if isinstance(event, dict) and "Records" in event:
-        # In order; a failed record is reported, and those after it are seen again, which changes nothing.
-        processor = BatchProcessor(EventType.DynamoDBStreams)
-        return dict(process_partial_response(event, _advance, processor, context))
-    return answer(requests(), event)
+    if not isinstance(event, dict) or "Records" not in event:
+        return answer(requests(), event)
+    if not event["Records"]:
+        return {"batchItemFailures": []}
+    # In order. Of the records that are reported Lambda takes the first, and delivers all from there on once more. So
+    # those after it may as well be handled now: it changes nothing that they come again, and they need not wait.
+    processor = BatchProcessor(EventType.DynamoDBStreams)
+    return dict(process_partial_response(event, _advance, processor, context))
 
 
 def answer(served: Requests, request: Json) -> dict[str, Any]:
@@ -50,8 +66,7 @@ def answer(served: Requests, request: Json) -> dict[str, Any]:
         except Refused as refusal:
             logger.info("refused", extra={"code": refusal.code, "reason": str(refusal)})
             return {"error": {"code": refusal.code, "message": str(refusal)}}
-        if reply.get("created") and "run" in reply:
-            telemetry.run_started(reply["run"]["workflow"])
+        _count(request["action"], reply)
         # A run that was started without an id has got one.
         logger.info("answered", extra={"run_id": reply["run"]["run_id"]} if "run" in reply else None)
         return reply
@@ -67,22 +82,39 @@ def _named(request: Json) -> dict[str, str]:
     }
 
 
+def _count(action: str, reply: dict[str, Any]) -> None:
+    """Count what a request has begun, and not what it has only found."""
+    begun = {"start": telemetry.run_started, "cancel": telemetry.run_cancel_asked, "redrive": telemetry.run_redriven}
+    if action in begun and (reply.get("created") or reply.get("changed")):
+        begun[action](reply["run"]["workflow"])
+
+
 def _advance(record: DynamoDBRecord) -> None:
-    try:
-        advance(requests().engine, record.raw_event)
-    except Exception:
-        logger.exception("failed; the record will be delivered again")
-        raise
+    handle(requests().engine, requests().letters, record.raw_event)
 
 
-def advance(engine: Engine, record: dict[str, Any]) -> None:
-    """Do what follows from one stream record."""
-    task = stream.task_of(record)
-    if task is None:
-        return
-    run_id, task_id = task
-    with logger.append_context_keys(run_id=run_id, task_id=task_id):
-        ended = engine.advance(run_id, task_id)
-        logger.info("advanced", extra={"run_ended": ended.status if ended else None})
-        if ended:
-            telemetry.run_ended(ended)
+def handle(engine: Engine, letters: DeadLetters, record: dict[str, Any]) -> None:
+    """Do what follows from one stream record, or set it aside. After an error it is to be delivered again."""
+    task: tuple[str, str] | None = None
+
+    def put(reason: str) -> None:
+        letters.put(Origin.RECORDS, dead_letters.record_body(task, reason))
+
+    # The keys stay for the whole batch if nobody takes them away: the next record may be one without a task.
+    with logger.append_context_keys(run_id=None, task_id=None), quarantine(put, metric="RecordsQuarantined"):
+        task = stream.task_of(record)
+        if task is not None:
+            logger.append_keys(run_id=task[0], task_id=task[1])
+            advance(engine, *task)
+
+
+def advance(engine: Engine, run_id: str, task_id: str) -> None:
+    """Do what follows from the end of a task, and tell whether its run has ended by it."""
+    ended = engine.advance(run_id, task_id)
+    logger.info("advanced", extra={"run_ended": ended.status if ended else None})
+    if ended:
+        telemetry.run_ended(ended)
+
+
+def _until(end: float) -> Callable[[], bool]:
+    return lambda: time.monotonic() < end

@@ -26,12 +26,12 @@ MAX_DEPTH = 200
 however much of its stack is in use; without a limit, what one accepted could be too deep for the next."""
 
 
-def dump(value: Json, *, what: str, limit: int | None = LIMIT_BYTES) -> str:
+def dump(value: Json, *, what: str, limit: int | None = LIMIT_BYTES, depth: int = MAX_DEPTH) -> str:
     """Return `value` as compact JSON text. Raises PayloadError, naming `what`, the problem and the limit.
 
     Without a limit, the value must be one that was read from text: others can grow without end by sharing.
     """
-    _require_json(value, what, limit)
+    _require_json(value, what, limit, depth)
     try:
         text = compact(value)
         size = len(text.encode())
@@ -55,15 +55,20 @@ def dump_sorted(value: Json) -> str:
 
 
 def parse(text: str | bytes, *, what: str) -> Json:
-    """Return the value of JSON text. Raises PayloadError for duplicate keys, NaN, overflowing numbers, bad UTF-8."""
+    """Return the value of JSON text. Raises PayloadError for duplicate keys, NaN, bad UTF-8, and what no double holds.
+
+    No number is rounded silently: one with more digits than a double has is refused. A whole number is no double.
+    """
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_float)
     except UnicodeDecodeError:
         raise PayloadError(f"{what}: is not UTF-8") from None
     except RecursionError:
         raise PayloadError(f"{what}: is nested too deeply") from None
+    except _Rounded as exc:
+        raise PayloadError(f"{what}: {exc}") from None
     except ValueError as exc:
         raise PayloadError(f"{what}: is not JSON ({exc})") from None
 
@@ -73,15 +78,15 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _require_json(value: object, what: str, limit: int | None) -> None:
+def _require_json(value: object, what: str, limit: int | None, most: int) -> None:
     """Refuse what json.dumps would quietly turn into something else, and what has no end. It takes no recursion."""
     stack = [(value, 0)]
     least = 1  # how many values there are: each takes one byte at least
     while stack:
         item, depth = stack.pop()
         if isinstance(item, dict | list):
-            if depth == MAX_DEPTH:
-                raise PayloadError(f"{what}: is nested more than {MAX_DEPTH} levels deep, or holds itself")
+            if depth == most:
+                raise PayloadError(f"{what}: is nested more than {most} levels deep, or holds itself")
             for key in item if isinstance(item, dict) else ():
                 if not isinstance(key, str):
                     raise PayloadError(f"{what}: has the key {key!r}, and JSON keys are strings")
@@ -114,8 +119,23 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _finite(text: str) -> float:
+class _Rounded(ValueError):
+    """A number that is JSON, and that a double cannot hold as it is written."""
+
+
+def _float(text: str) -> float:
+    """Return the number, if it is one that is written so: 0.1 is, 0.10 and 0.10000000000000001, which is the same."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"the number {text[:20]} is too large")
+    digits = _digits(text)
+    # As short as may be, or with as many digits as this text has. The two differ where the next digit is a last 5.
+    if digits not in {_digits(repr(value)), _digits(f"{value:.{max(0, len(digits) - 1)}e}")}:
+        shown = text if len(text) <= 40 else text[:37] + "..."
+        raise _Rounded(f"holds the number {shown}, which would be rounded to {value!r}; send it as a string")
     return value
+
+
+def _digits(number: str) -> str:
+    """Return the significant digits of a number as it is written."""
+    return number.lower().partition("e")[0].lstrip("-").replace(".", "").strip("0")

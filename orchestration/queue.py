@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH = 10
 """Messages of one request. Source: docs.aws.amazon.com/AWSSimpleQueueService, SendMessageBatch (2026)."""
+MAX_DELAY_S = 900
+"""The longest that a message is delayed. Source: the same, DelaySeconds (2026)."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class Message:
     @classmethod
     def parse(cls, body: str) -> Message:
         """Return the message of a body. Raises InvalidRequest if it is none of ours."""
-        match payload.parse(body, what="message"):
-            case {"run_id": run_id, "task_id": task_id, "version": int(version)} if not isinstance(version, bool):
-                require_id("run_id", run_id)
-                require_id("task_id", task_id)
-                return cls(run_id, task_id, version)
-        raise InvalidRequest(f"message: has not the fields run_id, task_id and version: {body[:200]!r}")
+        try:
+            match payload.parse(body, what="message"):
+                case {"run_id": run_id, "task_id": task_id, "version": int(version)} if not isinstance(version, bool):
+                    require_id("run_id", run_id)
+                    require_id("task_id", task_id)
+                    return cls(run_id, task_id, version)
+        except InvalidRequest:
+            pass  # its line quotes what is wrong, and nobody knows what is in a message of somebody else
+        raise InvalidRequest("message: is not JSON with the run_id, the task_id and the version of a task")
 
 
 class Queue(Protocol):

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from orchestration.workflow import ANY_ERROR, Retry
+from orchestration.workflow import ANY_ERROR, Task
 
 TIMEOUT = "States.Timeout"
 DATA_LIMIT = "States.DataLimitExceeded"
 INVALID_OUTPUT = "Orchestra.InvalidOutput"
 # The names that begin with States. are Step Functions' own, so that one retry policy means the same on both engines.
 
+LOST = "Orchestra.WorkerLost"
+CONNECTION_LOST = "Orchestra.ConnectionLost"
+UNAVAILABLE = "Lambda.ServiceException"
+CRASHED = "Runtime.ExitError"
+
 PERMANENT = frozenset({DATA_LIMIT, INVALID_OUTPUT})
 """Errors that another attempt cannot mend, whatever the policy says: what the task returned cannot be recorded."""
 
+INFRASTRUCTURE = frozenset({LOST, CONNECTION_LOST, UNAVAILABLE, CRASHED})
+"""Errors that no task raises: the worker, the connection, Lambda or the service's process broke, and nobody knows
+how far the task has got. They are tried again even without a policy."""
+INFRASTRUCTURE_TRIES = 3
 
-def delay_s(policy: Retry, *, attempt: int, error: str, jitter: float) -> float | None:
+RELEASES = 100
+"""How often a claim is given back because the service is busy: for hours. A service that stays busy fails its task."""
+RELEASE_CEILING_S = 300
+
+
+def delay_s(task: Task, *, tries: int, error: str, jitter: float) -> float | None:
     """Return the seconds until the next attempt, or None if there is none.
 
-    `attempt` is the number of the one that failed, from 1; `jitter` is a random number from 0 to 1.
+    `tries` is the number of the one that failed, from 1; `jitter` is a random number from 0 to 1.
     """
-    if attempt >= policy.max_attempts or error in PERMANENT:
+    policy = task.retry
+    if task.at_most_once or error in PERMANENT:
         return None
-    if ANY_ERROR not in policy.on and error not in policy.on:
+    if error in INFRASTRUCTURE:
+        left = max(policy.max_attempts, INFRASTRUCTURE_TRIES) - tries
+    else:
+        left = policy.max_attempts - tries if ANY_ERROR in policy.on or error in policy.on else 0
+    if left <= 0:
         return None
     # The exponent is bounded: beyond it the cap has long been reached, and the power would overflow.
-    ceiling = min(policy.max_delay_s, policy.delay_s * policy.backoff ** min(attempt - 1, 64))
-    return ceiling * jitter
+    return min(policy.max_delay_s, policy.delay_s * policy.backoff ** min(tries - 1, 64)) * jitter
+
+
+def release_delay_s(*, released: int, jitter: float) -> float | None:
+    """Return the seconds until a busy service is asked again, or None if that was tried often enough.
+
+    `released` is how often it was busy before.
+    """
+    if released >= RELEASES:
+        return None
+    return float(min(RELEASE_CEILING_S, 2 ** min(released, 16))) * jitter

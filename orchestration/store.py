@@ -9,15 +9,16 @@ condition. So a failed condition asks for the stored item (ALL_OLD): if that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError
 
 from orchestration import codec
-from orchestration.errors import OrchestraError
+from orchestration.errors import OrchestraError, PayloadTooLarge, Retryable
 from orchestration.model import SCHEMA, Run, RunStatus, TaskState, TaskStatus
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ U = TypeVar("U")
 PARALLEL_CALLS = 16
 """How many requests of one bulk operation are under way at a time."""
 BATCH_GET_LIMIT = 100
+PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""The waits before asking again for items of which a reply brought none."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,19 @@ class Stale(Generic[R]):
 Outcome: TypeAlias = Saved[R] | Stale[R]
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some runs, the newest first."""
+
+    runs: Sequence[Run]
+    cursor: str | None = None  # the position after which there are more
+    unreadable: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the runs among them that this release cannot read: why
+
+
 class Store(Protocol):
-    """Every read is strongly consistent, but for `list_runs`, which finds its candidates by an index."""
+    """Every read is strongly consistent, but for `list_runs` and `overdue`, which find candidates by an index."""
 
     def get_run(self, run_id: str) -> Run | None: ...
 
@@ -66,8 +80,11 @@ class Store(Protocol):
     def get_tasks(self, run_id: str) -> Mapping[str, TaskState]:
         """Return the tasks of a run that have an item, by id, without their outputs."""
 
-    def get_outputs(self, run_id: str, task_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the outputs of tasks that have one, as JSON text, by id."""
+    def get_outputs(self, run_id: str, task_ids: Sequence[str], max_bytes: int) -> Mapping[str, str]:
+        """Return the outputs of tasks that have one, as JSON text, by id.
+
+        Raises PayloadTooLarge if they are more than `max_bytes` of UTF-8 together: there is room for no more.
+        """
 
     def get_input(self, run: Run) -> str:
         """Return the run's input as JSON text."""
@@ -85,26 +102,30 @@ class Store(Protocol):
         The join must be PENDING (a task; one without an item is created) or RUNNING (a run). Only its key is used.
         """
 
-    def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> tuple[Sequence[Run], str | None]:
-        """Return up to `limit` runs of some workflows, the newest first, and the position after which there are more.
+    def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> Page:
+        """Return up to `limit` runs of some workflows.
 
         `before` is such a position; None begins with the newest.
         """
+
+    def overdue(self, now: int) -> Iterator[str]:
+        """Find the runs whose `check_at` has come, in no particular order. The index may lag."""
 
 
 class DynamoStore:
     """The table. One request for each call, but for bulk operations and pages."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._table = table
+        self._sleep = sleep
 
     def get_run(self, run_id: str) -> Run | None:
         item = self._client.get_item(TableName=self._table, Key=codec.run_key(run_id), ConsistentRead=True).get("Item")
         return codec.decode(item, Run) if item else None
 
     def get_run_and_task(self, run_id: str, task_id: str) -> tuple[Run | None, TaskState]:
-        items = self._get_items([codec.run_key(run_id), codec.task_key(run_id, task_id)])
+        items = list(self._get_items([codec.run_key(run_id), codec.task_key(run_id, task_id)]))
         run = next((codec.decode(i, Run) for i in items if codec.task_of_key(i) is None), None)
         task = next((codec.decode(i, TaskState) for i in items if codec.task_of_key(i)), None)
         return run, task or TaskState(run_id=run_id, task_id=task_id)
@@ -123,10 +144,17 @@ class DynamoStore:
         tasks = (codec.decode(item, TaskState) for page in pages for item in page["Items"])
         return {task.task_id: task for task in tasks}
 
-    def get_outputs(self, run_id: str, task_ids: Sequence[str]) -> Mapping[str, str]:
-        items = self._get_items([codec.task_key(run_id, task_id) for task_id in task_ids])
-        tasks = (codec.decode(item, TaskState) for item in items)
-        return {task.task_id: task.output for task in tasks if task.output is not None}
+    def get_outputs(self, run_id: str, task_ids: Sequence[str], max_bytes: int) -> Mapping[str, str]:
+        outputs: dict[str, str] = {}
+        room = max_bytes
+        for item in self._get_items([codec.task_key(run_id, task_id) for task_id in task_ids]):
+            task = codec.decode(item, TaskState)
+            if task.output is not None:
+                outputs[task.task_id] = task.output
+                room -= len(task.output.encode())
+            if room < 0:
+                raise PayloadTooLarge(f"the outputs of {len(task_ids)} tasks are more than {max_bytes} bytes together")
+        return outputs
 
     def get_input(self, run: Run) -> str:
         key = codec.input_key(run.run_id, run.input_digest)
@@ -147,13 +175,30 @@ class DynamoStore:
     def arrive(self, joins: Sequence[R], index: int) -> Sequence[Outcome[R]]:
         return _in_parallel(lambda join: self._arrive(join, index), joins)
 
-    def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> tuple[Sequence[Run], str | None]:
+    def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> Page:
         shards = [codec.runs_pk(workflow, shard) for workflow in workflows for shard in range(codec.RUN_SHARDS)]
         rows = [row for page in _in_parallel(lambda pk: self._shard(pk, limit, before), shards) for row in page]
         newest = sorted(rows, key=lambda row: row["runs_sk"]["S"], reverse=True)[:limit]
-        items = self._get_items([{name: row[name] for name in codec.KEY} for row in newest])
-        runs = sorted((codec.decode(item, Run) for item in items), key=lambda run: run.position, reverse=True)
-        return runs, newest[-1]["runs_sk"]["S"] if len(newest) == limit else None
+        runs: list[Run] = []
+        unreadable: dict[str, str] = {}
+        for item in self._get_items([{name: row[name] for name in codec.KEY} for row in newest]):
+            try:
+                runs.append(codec.decode(item, Run))
+            except OrchestraError as exc:
+                unreadable[codec.run_of_key(item)] = str(exc)
+        runs.sort(key=lambda run: run.position, reverse=True)
+        return Page(runs, newest[-1]["runs_sk"]["S"] if len(newest) == limit else None, unreadable)
+
+    def overdue(self, now: int) -> Iterator[str]:
+        for shard in range(codec.RUN_SHARDS):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=codec.OPEN_RUNS_INDEX,
+                KeyConditionExpression="open_pk = :pk AND check_at <= :now",
+                ExpressionAttributeValues={":pk": {"S": str(shard)}, ":now": {"N": str(now)}},
+            )
+            for page in pages:
+                yield from (codec.run_of_key(item) for item in page["Items"])
 
     def _shard(self, pk: str, limit: int, before: str | None) -> Sequence[Mapping[str, Any]]:
         condition, values = "runs_pk = :pk", {":pk": {"S": pk}}
@@ -170,16 +215,24 @@ class DynamoStore:
         )
         return reply["Items"]
 
-    def _get_items(self, keys: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return the items that exist, in no order. DynamoDB may leave keys for another request."""
-        items: list[Mapping[str, Any]] = []
+    def _get_items(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the items that exist, in no order, holding one reply at a time.
+
+        DynamoDB may leave keys for another request: since a reply holds no more, or since it has no capacity left.
+        """
         for start in range(0, len(keys), BATCH_GET_LIMIT):
             request: Any = {self._table: {"Keys": keys[start : start + BATCH_GET_LIMIT], "ConsistentRead": True}}
+            pauses = iter(PAUSES_S)
             while request:
                 reply = self._client.batch_get_item(RequestItems=request)
-                items += reply["Responses"].get(self._table, [])
+                found = reply["Responses"].get(self._table, [])
+                yield from found
                 request = reply["UnprocessedKeys"]
-        return items
+                if request and not found:
+                    pause_s = next(pauses, None)
+                    if pause_s is None:
+                        raise Retryable(f"{self._table}: no capacity to read {len(request[self._table]['Keys'])} items")
+                    self._sleep(pause_s)
 
     def _save(self, change: Change[R]) -> Outcome[R]:
         old, new = change.old, change.new

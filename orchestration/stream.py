@@ -9,7 +9,7 @@ from orchestration import codec
 from orchestration.errors import OrchestraError
 
 
-def task_of(record: Mapping[str, Any]) -> tuple[str, str] | None:
+def task_of(record: Any) -> tuple[str, str] | None:
     """Return the run and the task that a record is about, or None if it is about something else.
 
     Raises OrchestraError if it is no record of ours at all: it is for the on-failure queue then.
@@ -20,4 +20,5 @@ def task_of(record: Mapping[str, Any]) -> tuple[str, str] | None:
         case {"dynamodb": {"Keys": {"pk": {"S": str()}, "sk": {"S": str()}} as keys}}:
             return codec.task_of_key(keys)
     # Not its content: an image holds what tasks returned, and errors are logged.
-    raise OrchestraError(f"not a stream record of the table: {record.get('eventID')!r}")
+    event_id = record.get("eventID") if isinstance(record, Mapping) else None
+    raise OrchestraError(f"not a stream record of the table: {str(event_id)[:64]!r}")

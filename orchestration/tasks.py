@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 from orchestration import payload, retry
 from orchestration.errors import PayloadError, PayloadTooLarge
@@ -28,9 +35,10 @@ NOT_RUN = frozenset(
         "CodeArtifactUserPendingException",  # an image function that was idle for weeks is being brought back
     }
 )
-"""The errors that say that the function has not run. Asking again is no attempt; giving up is."""
-BACKOFF_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
-"""The waits before asking again for a function that has not run."""
+"""The errors that say that the function has not run."""
+NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError)
+BACKOFF_S = (0.2, 0.4, 0.8, 1.6)
+"""The waits before asking again for a function that has not run: together well within a lease's slack."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +53,40 @@ class Raised:
     failure: Failure
 
 
-Result: TypeAlias = Returned | Raised
+@dataclass(frozen=True)
+class NotRun:
+    """The service was busy, and has certainly not run."""
+
+    failure: Failure
+
+
+Result: TypeAlias = Returned | Raised | NotRun
 
 
 class TaskServices(Protocol):
-    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float) -> Result:
-        """Run one attempt and wait for it. It may have had its effect even if the result is an error."""
+    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float, beat: Callable[[], None]) -> Result:
+        """Run one attempt and wait for it, calling `beat` from time to time: the worker is alive.
+
+        A service may have had its effect even if the result is an error.
+        """
 
 
 class LambdaServices:
     """Invokes the Lambda function of a service and waits. Each timeout has a client of its own: it is a socket's."""
 
     def __init__(
-        self, client: Callable[[float], LambdaClient], functions: Mapping[str, str], sleep: Callable[[float], None]
+        self,
+        client: Callable[[float], LambdaClient],
+        functions: Mapping[str, str],
+        sleep: Callable[[float], None],
+        heartbeat_s: float,
     ) -> None:
         self._client = client
         self._functions = functions
         self._sleep = sleep
+        self._heartbeat_s = heartbeat_s
 
-    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float) -> Result:
+    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float, beat: Callable[[], None]) -> Result:
         function = self._functions.get(service)
         if function is None:
             return Raised(Failure("Orchestra.UnknownService", f"no service {service!r} is deployed"))
@@ -71,17 +94,27 @@ class LambdaServices:
         if len(body) > MAX_EVENT_BYTES:
             limit = f"its event is {len(body)} bytes, and Lambda's limit is {MAX_EVENT_BYTES}"
             return Raised(Failure(retry.DATA_LIMIT, limit))
+        with ThreadPoolExecutor(max_workers=1) as waiting:
+            answer = waiting.submit(self._answer, function, body, timeout_s)
+            while not wait([answer], timeout=self._heartbeat_s).done:
+                beat()
+            return answer.result()
+
+    def _answer(self, function: str, body: bytes, timeout_s: float) -> Result:
         try:
-            return self._invoke(function, body, timeout_s)
+            return self._ask(function, body, timeout_s)
         except ReadTimeoutError:
             return Raised(Failure(retry.TIMEOUT, f"no result after {timeout_s:g} s"))
         except ClientError as exc:
             error = exc.response["Error"]
-            return Raised(Failure(f"Lambda.{error['Code']}", _clipped(error.get("Message", ""))))
-        except BotoCoreError as exc:  # the connection broke: it may have run, so this is an attempt
-            return Raised(Failure(f"Lambda.{type(exc).__name__}", _clipped(str(exc))))
+            failure = Failure(f"Lambda.{error['Code']}", _clipped(error.get("Message", "")))
+            return NotRun(failure) if error["Code"] in NOT_RUN else Raised(failure)
+        except BotoCoreError as exc:
+            failure = Failure(retry.CONNECTION_LOST, _clipped(f"{type(exc).__name__}: {exc}"))
+            # A connection that broke may have carried the request; one that was never made has not.
+            return NotRun(failure) if isinstance(exc, NEVER_CONNECTED) else Raised(failure)
 
-    def _invoke(self, function: str, body: bytes, timeout_s: float) -> Result:
+    def _ask(self, function: str, body: bytes, timeout_s: float) -> Result:
         client = self._client(timeout_s)
         for wait_s in (*BACKOFF_S, None):
             try:

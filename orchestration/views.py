@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from orchestration import payload
 from orchestration.catalog import Catalog
-from orchestration.errors import InvalidRequest, NotFound
+from orchestration.errors import InvalidRequest, NotFound, PayloadTooLarge
 from orchestration.model import Failure, Run, TaskState, TaskStatus
 from orchestration.payload import Json
 from orchestration.store import Store
@@ -43,7 +43,9 @@ def summary(run: Run) -> dict[str, Json]:
         "engine": run.engine,
         "status": run.status,
         "error": _error(run.error),
+        "epoch": run.epoch,
         "started_at": run.started_at,
+        "deadline_at": run.deadline_at,
         "finished_at": run.finished_at,
     }
 
@@ -60,13 +62,14 @@ def output(store: Store, catalog: Catalog, run_id: str, task_id: str | None) -> 
     if task_id is not None and task_id not in workflow.tasks:
         raise NotFound(f"task_id: the workflow {workflow.name!r} has no task {task_id!r}; it has {_some(workflow)}")
     wanted = workflow.sinks if task_id is None else (task_id,)
-    found = store.get_outputs(run_id, wanted)
-    if missing := next((t for t in wanted if t not in found), None):
-        raise NotFound(f"{run_id}: the task {missing!r} has no output; the run is {run.status}")
-    if sum(len(text.encode()) for text in found.values()) > MAX_ANSWER_BYTES:
+    try:
+        found = store.get_outputs(run_id, wanted, MAX_ANSWER_BYTES)
+    except PayloadTooLarge:
         raise InvalidRequest(
             f"{run_id}: the outputs of its {len(wanted)} last tasks are too large for one answer; name a task"
-        )
+        ) from None
+    if missing := next((t for t in wanted if t not in found), None):
+        raise NotFound(f"{run_id}: the task {missing!r} has no output; the run is {run.status}")
     outputs = {t: payload.parse(found[t], what="output") for t in wanted}
     return outputs if len(wanted) > 1 else outputs[wanted[0]]
 
@@ -78,8 +81,9 @@ def no_such_run(run_id: str) -> NotFound:
 def _progress(task: TaskState, clip: int) -> dict[str, Json]:
     return {
         "status": task.status,
-        "attempts": task.attempt,
+        "attempts": task.tries,
         "ready_at": task.ready_at,
+        "due_at": task.due_at,
         "started_at": task.started_at,
         "finished_at": task.finished_at,
         "error": _error(task.error, clip) if task.status is not TaskStatus.SUCCEEDED else None,

@@ -13,7 +13,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from orchestration import aws, telemetry
+from orchestration.dead_letters import DeadLetters, Origin
 from orchestration.engine import Engine, Executed
+from orchestration.quarantine import quarantine
 from orchestration.queue import Message
 from orchestration.settings import Settings
 from orchestration.tasks import TaskServices
@@ -24,10 +26,10 @@ THREADS = ThreadPoolExecutor(max_workers=10, thread_name_prefix="task")
 
 
 @cache
-def ports() -> tuple[Engine, TaskServices]:
+def ports() -> tuple[Engine, TaskServices, DeadLetters]:
     """Return what this process works with, made once."""
-    settings = Settings.read(os.environ)
-    return aws.engine(settings), aws.services(settings)
+    settings = Settings.read(os.environ, "DEAD_LETTERS_URL")
+    return aws.engine(settings), aws.services(settings), aws.dead_letters(settings)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -38,25 +40,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 async def _execute(record: SQSRecord) -> None:
-    engine, services = ports()
-    await asyncio.get_running_loop().run_in_executor(THREADS, execute, engine, services, record.body)
+    await asyncio.get_running_loop().run_in_executor(THREADS, work, *ports(), record.body)
 
 
-def execute(engine: Engine, services: TaskServices, body: str) -> None:
-    """Do what one message asks for. An error leaves the message in the queue, to be delivered again."""
+def work(engine: Engine, services: TaskServices, letters: DeadLetters, body: str) -> None:
+    """Do what one message asks for, or set it aside. An error leaves it in the queue, to be delivered again."""
     try:
-        message = Message.parse(body)
-        logger.thread_safe_append_keys(run_id=message.run_id, task_id=message.task_id)
-        outcome = engine.execute(message, services)
-        if isinstance(outcome, Executed):
-            task = outcome.task
-            error = task.error.name if task.error else None
-            logger.info("executed", extra={"status": task.status, "attempt": task.attempt, "error": error})
-            telemetry.attempt_ended(outcome.service, outcome.claimed, task)
-        else:
-            logger.info("skipped", extra={"reason": outcome.reason})
-    except Exception:
-        logger.exception("failed; the message stays in the queue")
-        raise
+        with quarantine(lambda reason: letters.put(Origin.WORKER, body, reason), metric="MessagesQuarantined"):
+            message = Message.parse(body)
+            logger.thread_safe_append_keys(run_id=message.run_id, task_id=message.task_id)
+            execute(engine, services, message)
     finally:
         logger.thread_safe_clear_keys()
+
+
+def execute(engine: Engine, services: TaskServices, message: Message) -> None:
+    """Run the task of one message, and tell how that went."""
+    outcome = engine.execute(message, services)
+    if isinstance(outcome, Executed):
+        task = outcome.task
+        error = task.error.name if task.error else None
+        logger.info("executed", extra={"status": task.status, "attempt": outcome.claimed.tries, "error": error})
+        telemetry.attempt_ended(outcome.service, outcome.claimed, task)
+    else:
+        logger.info("skipped", extra={"reason": outcome.reason})

@@ -31,7 +31,8 @@ MAX_TASKS = 10_000
 MAX_DEPENDENCIES = 1_000  # of one task, and sinks of one run: the most members that one join holds
 MAX_DEFINITION_BYTES = 3_500_000  # so that it, and a description of its run, fit into Lambda's 6 MB
 MAX_TIMEOUT_S = 840  # a worker waits for its task, and a Lambda function lives for at most 900 s
-MAX_DELAY_S = 900  # the longest that SQS delays a message
+MAX_DELAY_S = 86_400
+MAX_TOTAL_S = 31_536_000  # a year, as Step Functions' longest execution
 MAX_ATTEMPTS = 100
 ANY_ERROR = "*"
 
@@ -78,6 +79,8 @@ class Task:
     params: Mapping[str, Json] = field(default_factory=dict)
     timeout_s: int = 60  # of one attempt
     retry: Retry = field(default_factory=Retry)
+    total_timeout_s: int | None = None  # of all attempts together, and what passes between them
+    at_most_once: bool = False  # a worker that is lost fails the task: it is never invoked again by itself
 
     def __post_init__(self) -> None:
         require_id("service", self.service)
@@ -96,6 +99,14 @@ class Task:
         _require_int("timeout_s", self.timeout_s, 1, MAX_TIMEOUT_S)
         if not isinstance(self.retry, Retry):
             raise WorkflowError("retry", f"must be a Retry, not {_kind(self.retry)}")
+        if self.total_timeout_s is not None:
+            _require_int("total_timeout_s", self.total_timeout_s, 1, MAX_TOTAL_S)
+        if not isinstance(self.at_most_once, bool):
+            raise WorkflowError("at_most_once", f"must be true or false, not {shown(self.at_most_once)}")
+        if self.at_most_once and self.retry.max_attempts > 1:
+            raise WorkflowError(
+                "at_most_once", f"excludes a retry, and retry.max_attempts is {self.retry.max_attempts}; leave one out"
+            )
         object.__setattr__(self, "after", tuple(sorted(self.after)))
         object.__setattr__(self, "params", own)
 
@@ -106,6 +117,9 @@ class Task:
             "params": dict(self.params),
             "timeout_s": self.timeout_s,
             "retry": self.retry.to_json(),
+            # Left out where they are not used, so that such a definition keeps the version that it had without them.
+            **({"total_timeout_s": self.total_timeout_s} if self.total_timeout_s is not None else {}),
+            **({"at_most_once": True} if self.at_most_once else {}),
         }
 
     @classmethod
@@ -126,9 +140,12 @@ class Workflow:
 
     name: str
     tasks: Mapping[str, Task]
+    timeout_s: int | None = None  # of a whole run
 
     def __post_init__(self) -> None:
         require_id("name", self.name)
+        if self.timeout_s is not None:
+            _require_int("timeout_s", self.timeout_s, 1, MAX_TOTAL_S)
         _require_tasks(self.tasks)
         # Sorted, so that a task's index is the same wherever the definition is read.
         object.__setattr__(self, "tasks", {task_id: self.tasks[task_id] for task_id in sorted(self.tasks)})
@@ -180,8 +197,12 @@ class Workflow:
         return payload.digest(self.canonical())
 
     def to_json(self) -> dict[str, Json]:
-        """Return the canonical form, every default written out."""
-        return {"name": self.name, "tasks": {task_id: task.to_json() for task_id, task in self.tasks.items()}}
+        """Return the canonical form, every default written out but for those that say that something is not used."""
+        return {
+            "name": self.name,
+            "tasks": {task_id: task.to_json() for task_id, task in self.tasks.items()},
+            **({"timeout_s": self.timeout_s} if self.timeout_s is not None else {}),
+        }
 
     def canonical(self) -> str:
         """Return the canonical JSON text: keys sorted at every level, no spaces."""

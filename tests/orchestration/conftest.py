@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,10 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
-from orchestration import aws, orchestrator, telemetry, worker
+from orchestration import aws, dead_letters, orchestrator, sweeper, telemetry, worker
 from tests.emulator import emulator
 from tests.support import shapes
-from tests.support.deployed import TABLE, System
+from tests.support.deployed import QUEUES, TABLE, Clock, System
 from tests.support.memory import FakeServices
 from tests.support.table import create_table
 
@@ -73,12 +74,23 @@ def client(aws_account: None) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def dynamodb(client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
+def images() -> list[Mapping[str, Any]]:
+    """Every item that is written to the table of a test, in the order of the writes: what its stream would tell.
+
+    moto has streams, but an update that creates an item comes out of them with its key only.
+    """
+    return []
+
+
+@pytest.fixture
+def dynamodb(
+    client: Callable[..., Any], images: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> DynamoDBClient:
     """A client of an account that has the table."""
     # moto checks a condition and then writes, in two steps between which another thread may write; DynamoDB does not.
     one_at_a_time = threading.RLock()
     for name in ("put_item", "update_item", "delete_item"):
-        monkeypatch.setattr(DynamoDBBackend, name, _locked(one_at_a_time, getattr(DynamoDBBackend, name)))
+        monkeypatch.setattr(DynamoDBBackend, name, _locked(one_at_a_time, getattr(DynamoDBBackend, name), images))
     made: DynamoDBClient = client("dynamodb")
     create_table(made, TABLE)
     return made
@@ -87,13 +99,14 @@ def dynamodb(client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Dyn
 @pytest.fixture
 def system(
     dynamodb: DynamoDBClient,
+    images: list[Mapping[str, Any]],
     client: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[System]:
-    """Both functions, as they are deployed with the reference workflow; only the task services are in memory."""
-    url = client("sqs").create_queue(QueueName="worker")["QueueUrl"]
+    """The functions, as they are deployed with the reference workflow; only the task services are in memory."""
+    sqs = client("sqs")
     declared = tmp_path / "workflows.json"
     declared.write_text(json.dumps([shapes.diamond().to_json()]), encoding="utf-8")
     services = FakeServices()
@@ -101,27 +114,34 @@ def system(
     names = {name: f"fn-{name}" for name in ("a", "b1", "b2", "b3", "c")}
     for name, value in {
         "TABLE_NAME": TABLE,
-        "QUEUE_URL": url,
+        **{variable: sqs.create_queue(QueueName=name)["QueueUrl"] for variable, name in QUEUES.items()},
         "SERVICES": json.dumps(names),
         "POWERTOOLS_SERVICE_NAME": "engine",
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(orchestrator, "DECLARED", declared)
+    clock = Clock()
     monkeypatch.setattr(aws, "services", lambda settings: services)
+    monkeypatch.setattr(aws, "SystemClock", lambda: clock)
+    monkeypatch.setattr(dead_letters, "WAIT_S", 0)
     monkeypatch.setattr(telemetry.logger.registered_handler, "stream", log)
     telemetry.logger.setLevel("INFO")
-    orchestrator.requests.cache_clear()
-    worker.ports.cache_clear()
-    yield System(client, services, lambda: _taken(log) + capsys.readouterr().out)
-    orchestrator.requests.cache_clear()
-    worker.ports.cache_clear()
+    made = (orchestrator.requests, worker.ports, sweeper.engine)
+    for ports in made:
+        ports.cache_clear()
+    yield System(client, services, clock, images, lambda: _taken(log) + capsys.readouterr().out)
+    for ports in made:
+        ports.cache_clear()
 
 
-def _locked(lock: threading.RLock, call: Callable[..., Any]) -> Callable[..., Any]:
+def _locked(lock: threading.RLock, call: Callable[..., Any], images: list[Mapping[str, Any]]) -> Callable[..., Any]:
     def locked(*args: Any, **options: Any) -> Any:
         with lock:
-            return call(*args, **options)
+            item = call(*args, **options)
+            if call.__name__ != "delete_item":
+                images.append(copy.deepcopy(item.to_json()["Attributes"]))
+            return item
 
     return locked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from orchestration import aws
 from orchestration.catalog import DynamoDefinitions
 from orchestration.clock import SystemChance, SystemClock
+from orchestration.dead_letters import Origin
 from orchestration.queue import SqsQueue
 from orchestration.settings import Settings
 from orchestration.store import DynamoStore
+from orchestration.timing import Timing
 
-SETTINGS = Settings("table", "https://queue", {"a": "fn-a"})
+SETTINGS = Settings("table", "https://queue", {"a": "fn-a"}, timing=Timing(grace_s=7, heartbeat_s=3))
 
 
 @pytest.mark.usefixtures("aws_account")
@@ -38,6 +41,16 @@ def test_the_table_and_the_queue_are_asked_again() -> None:
         assert config.retries["total_max_attempts"] == 5
         assert config.max_pool_connections >= 16
     assert (engine.store._table, engine.queue._url) == ("table", "https://queue")
+    assert engine.timing == SETTINGS.timing
+
+
+@pytest.mark.usefixtures("aws_account")
+def test_the_dead_letters_of_the_queues_that_are_known() -> None:
+    assert aws.dead_letters(SETTINGS)._urls == {}
+    both = replace(SETTINGS, dead_letters_url="https://d", failed_records_url="https://f")
+    assert aws.dead_letters(both)._urls == {Origin.WORKER: "https://d", Origin.RECORDS: "https://f"}
+    config: Any = aws.dead_letters(both)._client.meta.config
+    assert config.retries["total_max_attempts"] == 5
 
 
 def test_the_engine_s_clock_and_chance() -> None:

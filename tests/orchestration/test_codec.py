@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -19,13 +20,16 @@ TASK = TaskState(
     task_id="B1",
     status=TaskStatus.FAILED,
     version=4,
+    epoch=3,
     attempt=2,
+    released=1,
     owner="me",
     lease_until=9_000,
     arrived=frozenset({10, 2}),
     handoff=Handoff.STREAM,
     output='{"a":1}',
     error=Failure("Boom", "it broke"),
+    first_ready_at=500,
     ready_at=1_000,
     due_at=1_500,
     started_at=2_000,
@@ -37,13 +41,16 @@ TASK_ITEM: dict[str, Any] = {
     "schema": {"N": "1"},
     "status": {"S": "FAILED"},
     "version": {"N": "4"},
+    "epoch": {"N": "3"},
     "attempt": {"N": "2"},
+    "released": {"N": "1"},
     "owner": {"S": "me"},
     "lease_until": {"N": "9000"},
     "arrived": {"NS": ["2", "10"]},
     "handoff": {"S": "stream"},
     "output": {"S": '{"a":1}'},
     "error": {"M": {"name": {"S": "Boom"}, "message": {"S": "it broke"}}},
+    "first_ready_at": {"N": "500"},
     "ready_at": {"N": "1000"},
     "due_at": {"N": "1500"},
     "started_at": {"N": "2000"},
@@ -98,7 +105,9 @@ def test_what_is_empty_has_no_attribute() -> None:
         "schema": {"N": "1"},
         "status": {"S": "PENDING"},
         "version": {"N": "0"},
+        "epoch": {"N": "1"},
         "attempt": {"N": "0"},
+        "released": {"N": "0"},
     }
 
 
@@ -134,17 +143,60 @@ def test_a_newer_schema_is_refused(item: dict[str, Any], kind: Any) -> None:
 @pytest.mark.parametrize(
     ("item", "kind", "changed", "line"),
     [
-        (TASK_ITEM, TaskState, {"status": {"S": "PAUSED"}}, "'PAUSED' is not a TaskStatus that this release knows"),
-        (TASK_ITEM, TaskState, {"status": {"S": "FAILING"}}, "'FAILING' is not a TaskStatus that this release knows"),
-        (RUN_ITEM, Run, {"status": {"S": "READY"}}, "'READY' is not a RunStatus that this release knows"),
-        (TASK_ITEM, TaskState, {"handoff": {"S": "pigeon"}}, "'pigeon' is not a Handoff that this release knows"),
-        (TASK_ITEM, TaskState, {"output": {"B": b"x"}}, "no attribute of ours has the type B"),
+        (TASK_ITEM, TaskState, {"status": {"S": "PAUSED"}}, "status: 'PAUSED' is not a TaskStatus"),
+        (TASK_ITEM, TaskState, {"status": {"S": "FAILING"}}, "status: 'FAILING' is not a TaskStatus"),
+        (RUN_ITEM, Run, {"status": {"S": "READY"}}, "status: 'READY' is not a RunStatus"),
+        (TASK_ITEM, TaskState, {"handoff": {"S": "pigeon"}}, "handoff: 'pigeon' is not a Handoff"),
     ],
 )
 def test_an_unknown_state_is_refused(item: dict[str, Any], kind: Any, changed: dict[str, Any], line: str) -> None:
     with pytest.raises(OrchestraError) as error:
         codec.decode({**item, **changed}, kind)
-    assert str(error.value) == line
+    assert str(error.value) == f"RUN#r-1/{item['sk']['S']}: {line} that this release knows"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"schema": None}, "schema is missing"),
+        ({"schema": {"S": "1"}}, "schema: is of the type S, and ours is N"),
+        ({"status": None}, "status is missing"),
+        ({"version": None}, "version is missing"),
+        ({"version": {"N": "0"}}, "version: 0 is that of an item that there is not"),
+        ({"version": {"N": "-1"}}, "version: is not a whole number"),
+        ({"version": {"S": "4"}}, "version: is of the type S, and ours is N"),
+        ({"output": {"B": b"x"}}, "output: is of the type B, and ours is S"),
+        ({"arrived": {"SS": ["1"]}}, "arrived: is of the type SS, and ours is NS"),
+        ({"error": {"M": {"name": {"S": "Boom"}}}}, "message is missing"),
+        ({"error": {"M": {"name": {"N": "1"}, "message": {"S": ""}}}}, "error: is of the type N, and ours is S"),
+    ],
+)
+def test_an_item_of_another_shape_is_refused(changed: dict[str, Any], line: str) -> None:
+    item = {name: value for name, value in {**TASK_ITEM, **changed}.items() if value is not None}
+    with pytest.raises(OrchestraError) as error:
+        codec.decode(item, TaskState)
+    assert str(error.value) == f"RUN#r-1/TASK#B1: {line}"
+
+
+VALUES: list[dict[str, Any]] = [
+    {"S": "x"}, {"S": ""}, {"N": "1.5"}, {"N": "-1"}, {"N": "1E3"}, {"B": b"1"}, {"BOOL": True}, {"NULL": True},
+    {"L": []}, {"M": {}}, {"SS": ["1"]}, {"NS": ["1"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [TASK, RUN], ids=["task", "run"])
+def test_whatever_an_item_has_it_is_a_record_of_the_right_types_or_refused(whole: TaskState | Run) -> None:
+    """Each attribute in turn is left out, and is of every other type: on a wrong one would be decided wrongly."""
+    item = codec.encode(whole)
+    kind: Any = type(whole)
+    types = {name: type(value) for name, value in vars(whole).items() if value is not None}
+    for name in item.keys() - codec.KEY:
+        without = {other: value for other, value in item.items() if other != name}
+        for changed in (without, *({**item, name: value} for value in VALUES)):
+            with suppress(OrchestraError):
+                found = vars(codec.decode(changed, kind))
+                wrong = {n: v for n, v in found.items() if v is not None and type(v) is not types.get(n, type(v))}
+                assert not wrong, (name, changed.get(name))
 
 
 def test_keys() -> None:
@@ -191,7 +243,7 @@ tasks = st.builds(
     run_id=ids,
     task_id=ids,
     status=st.sampled_from(TaskStatus),
-    version=numbers,
+    version=st.integers(1, 10**6),
     attempt=numbers,
     owner=st.none() | texts,
     lease_until=times,
@@ -213,7 +265,7 @@ runs = st.builds(
     engine=st.sampled_from(["dynamodb", "stepfunctions"]),
     epoch=numbers,
     status=st.sampled_from(RunStatus),
-    version=numbers,
+    version=st.integers(1, 10**6),
     arrived=st.frozensets(st.integers(0, 9_999)),
     error=failures,
     started_at=st.integers(0, 10**13 - 1),
@@ -248,6 +300,19 @@ def test_no_two_ids_address_one_item(run: str, task: str, other_run: str, other_
 def test_runs_are_spread_over_the_shards_of_their_workflow() -> None:
     shards = {codec.encode(replace(RUN, run_id=f"run-{i}"))["runs_pk"]["S"] for i in range(100)}
     assert shards == {f"abc#{shard}" for shard in range(codec.RUN_SHARDS)}
+
+
+def test_a_run_is_in_the_index_of_open_runs_until_it_has_ended() -> None:
+    index = {"open_pk", "check_at"}
+    assert not index & codec.encode(RUN).keys()
+    item = codec.encode(replace(RUN, check_at=5_000, deadline_at=9_000))
+    assert {name: item[name] for name in (*index, "deadline_at")} == {
+        "open_pk": {"S": "1"},
+        "check_at": {"N": "5000"},
+        "deadline_at": {"N": "9000"},
+    }
+    shards = {codec.encode(replace(RUN, run_id=f"run-{i}", check_at=1))["open_pk"]["S"] for i in range(100)}
+    assert shards == {str(shard) for shard in range(codec.RUN_SHARDS)}
 
 
 def test_a_position_orders_as_text_as_runs_do_in_time() -> None:

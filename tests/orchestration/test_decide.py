@@ -78,51 +78,67 @@ TASK_TABLE: dict[tuple[str, str], str | None] = {
 }
 RUN_TABLE: dict[tuple[str, str], str | None] = {
     ("RUNNING", "SUCCEEDED"): "SUCCEEDED",
-    ("RUNNING", "TASK_FAILED"): "FAILING",
+    ("RUNNING", "FAILED"): "FAILING",
     ("RUNNING", "CANCEL_ASKED"): "CANCELING",
     ("RUNNING", "SETTLED"): None,
+    ("RUNNING", "CHECKED"): "RUNNING",
     ("RUNNING", "REDRIVEN"): None,
     ("SUCCEEDED", "SUCCEEDED"): None,
-    ("SUCCEEDED", "TASK_FAILED"): None,
+    ("SUCCEEDED", "FAILED"): None,
     ("SUCCEEDED", "CANCEL_ASKED"): None,
     ("SUCCEEDED", "SETTLED"): None,
+    ("SUCCEEDED", "CHECKED"): None,
     ("SUCCEEDED", "REDRIVEN"): None,
     ("FAILING", "SUCCEEDED"): None,
-    ("FAILING", "TASK_FAILED"): None,
+    ("FAILING", "FAILED"): None,
     ("FAILING", "CANCEL_ASKED"): None,
     ("FAILING", "SETTLED"): "FAILED",
+    ("FAILING", "CHECKED"): "FAILING",
     ("FAILING", "REDRIVEN"): None,
     ("FAILED", "SUCCEEDED"): None,
-    ("FAILED", "TASK_FAILED"): None,
+    ("FAILED", "FAILED"): None,
     ("FAILED", "CANCEL_ASKED"): None,
     ("FAILED", "SETTLED"): None,
+    ("FAILED", "CHECKED"): None,
     ("FAILED", "REDRIVEN"): "RUNNING",
     ("CANCELING", "SUCCEEDED"): None,
-    ("CANCELING", "TASK_FAILED"): None,
+    ("CANCELING", "FAILED"): None,
     ("CANCELING", "CANCEL_ASKED"): None,
     ("CANCELING", "SETTLED"): "CANCELED",
+    ("CANCELING", "CHECKED"): "CANCELING",
     ("CANCELING", "REDRIVEN"): None,
     ("CANCELED", "SUCCEEDED"): None,
-    ("CANCELED", "TASK_FAILED"): None,
+    ("CANCELED", "FAILED"): None,
     ("CANCELED", "CANCEL_ASKED"): None,
     ("CANCELED", "SETTLED"): None,
+    ("CANCELED", "CHECKED"): None,
     ("CANCELED", "REDRIVEN"): "RUNNING",
 }
 
-# Every verb that makes a move, by its event. The others (renew, redrive, cancel of a run) come with later verbs.
+# The verb that makes each move.
 TASK_VERBS: dict[TaskEvent, Callable[[TaskState], TaskState]] = {
     TaskEvent.READIED: lambda task: decide.ready(task, NOW),
-    TaskEvent.CLAIMED: lambda task: decide.claim(task, owner="me", timeout_s=60, now=NOW),
+    TaskEvent.CLAIMED: lambda task: decide.claim(task, owner="me", lease_until=NOW + 1, now=NOW),
+    TaskEvent.RENEWED: lambda task: decide.renew(task, NOW + 1),
     TaskEvent.SUCCEEDED: lambda task: decide.succeed(task, "1", NOW),
     TaskEvent.FAILED: lambda task: decide.fail(task, BOOM, NOW),
-    TaskEvent.RETRIED: lambda task: decide.retry(task, BOOM, delay_s=1, now=NOW),
+    TaskEvent.RETRIED: lambda task: decide.retry(task, BOOM, due_at=NOW + 1, now=NOW),
     TaskEvent.CANCELED: lambda task: decide.cancel(task, NOW),
+    TaskEvent.REDRIVEN: lambda task: decide.redrive(task, 2, frozenset()),
 }
 RUN_VERBS: dict[RunEvent, Callable[[Run], Run]] = {
     RunEvent.SUCCEEDED: lambda run: decide.succeed_run(run, NOW),
-    RunEvent.TASK_FAILED: lambda run: decide.fail_run(run, BOOM),
+    RunEvent.FAILED: lambda run: decide.fail_run(run, BOOM, NOW + 1),
+    RunEvent.CANCEL_ASKED: lambda run: decide.cancel_run(run, NOW + 1),
     RunEvent.SETTLED: lambda run: decide.settle_run(run, NOW),
+    RunEvent.CHECKED: lambda run: decide.check_run(run, NOW + 1),
+    RunEvent.REDRIVEN: lambda run: decide.redrive_run(run, arrived=frozenset(), deadline_at=None, check_at=NOW + 1),
 }
+
+
+def test_every_event_has_a_verb() -> None:
+    assert set(TASK_VERBS) == set(TaskEvent)
+    assert set(RUN_VERBS) == set(RunEvent)
 
 
 def test_every_state_and_event_has_a_row() -> None:
@@ -189,6 +205,7 @@ READY = TaskState(
     status=TaskStatus.READY,
     version=3,
     arrived=frozenset({0, 1}),
+    first_ready_at=NOW,
     ready_at=NOW,
 )
 RUNNING = TaskState(
@@ -200,6 +217,7 @@ RUNNING = TaskState(
     owner="me",
     lease_until=61_000 + 120_000,
     arrived=frozenset({0, 1}),
+    first_ready_at=NOW,
     ready_at=NOW,
     started_at=61_000,
 )
@@ -211,6 +229,7 @@ RETRIED = TaskState(
     attempt=1,
     arrived=frozenset({0, 1}),
     error=BOOM,
+    first_ready_at=NOW,
     ready_at=70_000,
     due_at=72_500,
     started_at=61_000,
@@ -230,11 +249,11 @@ def test_ready_records_what_arrived_with_it() -> None:
 
 
 def test_claim() -> None:
-    assert decide.claim(READY, owner="me", timeout_s=60, now=61_000) == RUNNING
+    assert decide.claim(READY, owner="me", lease_until=61_000 + 120_000, now=61_000) == RUNNING
 
 
 def test_claim_of_another_attempt() -> None:
-    claimed = decide.claim(RETRIED, owner="you", timeout_s=0.5, now=80_000)
+    claimed = decide.claim(RETRIED, owner="you", lease_until=80_000 + 60_500, now=80_000)
     assert claimed == TaskState(
         run_id="r",
         task_id="t",
@@ -245,6 +264,7 @@ def test_claim_of_another_attempt() -> None:
         lease_until=80_000 + 60_500,
         arrived=frozenset({0, 1}),
         error=BOOM,
+        first_ready_at=NOW,
         ready_at=70_000,
         started_at=80_000,
     )
@@ -261,6 +281,7 @@ def test_succeed() -> None:
         arrived=frozenset({0, 1}),
         handoff=Handoff.STREAM,
         output='{"a":1}',
+        first_ready_at=NOW,
         ready_at=NOW,
         started_at=61_000,
         finished_at=70_000,
@@ -282,6 +303,7 @@ def test_fail() -> None:
         arrived=frozenset({0, 1}),
         handoff=Handoff.STREAM,
         error=BOOM,
+        first_ready_at=NOW,
         ready_at=NOW,
         started_at=61_000,
         finished_at=70_000,
@@ -289,7 +311,28 @@ def test_fail() -> None:
 
 
 def test_retry() -> None:
-    assert decide.retry(RUNNING, BOOM, delay_s=2.5, now=70_000) == RETRIED
+    assert decide.retry(RUNNING, BOOM, due_at=72_500, now=70_000) == RETRIED
+
+
+def test_release_gives_the_claim_back() -> None:
+    released = decide.release(RUNNING, BOOM, due_at=72_500, now=70_000)
+    assert released == replace(RETRIED, released=1)
+    assert (RETRIED.tries, released.tries) == (1, 0)
+    again = decide.claim(released, owner="you", lease_until=90_000, now=80_000)
+    assert (again.attempt, again.released, again.tries) == (2, 1, 1)
+
+
+def test_renew() -> None:
+    assert decide.renew(RUNNING, 200_000) == replace(RUNNING, version=5, lease_until=200_000)
+
+
+def test_redrive_forgets_the_epoch_before() -> None:
+    failed = replace(decide.fail(RUNNING, BOOM, 70_000), released=1)
+    assert decide.redrive(failed, 3, frozenset({1})) == TaskState(
+        run_id="r", task_id="t", version=6, epoch=3, arrived=frozenset({1})
+    )
+    again = decide.ready(decide.redrive(failed, 3, frozenset()), 99_000)
+    assert (again.epoch, again.ready_at, again.first_ready_at) == (3, 99_000, 99_000)
 
 
 def test_cancel_of_what_was_never_written() -> None:
@@ -310,16 +353,27 @@ def test_cancel_of_what_runs() -> None:
     )
 
 
+def test_cancel_with_a_reason() -> None:
+    assert decide.cancel(RETRIED, 80_000).error == BOOM
+    assert decide.cancel(RETRIED, 80_000, error=Failure("Lost", "")).error == Failure("Lost", "")
+
+
 def test_moves_of_a_run() -> None:
-    started = decide.start_run(RUN)
-    assert started == replace(RUN, version=1)
+    started = decide.start_run(RUN, 2000)
+    assert started == replace(RUN, version=1, check_at=2000)
     assert decide.succeed_run(started, NOW, frozenset({2})) == replace(
         RUN, status=RunStatus.SUCCEEDED, version=2, arrived=frozenset({2}), finished_at=NOW
     )
-    failing = decide.fail_run(started, BOOM)
-    assert failing == replace(RUN, status=RunStatus.FAILING, version=2, error=BOOM)
-    assert decide.settle_run(failing, NOW) == replace(failing, status=RunStatus.FAILED, version=3, finished_at=NOW)
-    canceling = replace(started, status=RunStatus.CANCELING)
+    assert decide.check_run(started, 3000) == replace(RUN, version=2, check_at=3000)
+    failing = decide.fail_run(started, BOOM, 4000)
+    assert failing == replace(RUN, status=RunStatus.FAILING, version=2, error=BOOM, check_at=4000)
+    failed = decide.settle_run(failing, NOW)
+    assert failed == replace(failing, status=RunStatus.FAILED, version=3, check_at=None, finished_at=NOW)
+    canceling = decide.cancel_run(started, 5000)
+    assert canceling == replace(RUN, status=RunStatus.CANCELING, version=2, check_at=5000)
     assert decide.settle_run(canceling, NOW) == replace(
-        canceling, status=RunStatus.CANCELED, version=2, finished_at=NOW
+        canceling, status=RunStatus.CANCELED, version=3, check_at=None, finished_at=NOW
+    )
+    assert decide.redrive_run(failed, arrived=frozenset({1}), deadline_at=9000, check_at=6000) == replace(
+        RUN, version=4, epoch=2, arrived=frozenset({1}), deadline_at=9000, check_at=6000
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import decimal
 import enum
 import json
 import types
@@ -55,7 +56,7 @@ def test_any_text_is_a_value_or_a_payload_error(text: str | bytes) -> None:
     if refused is None:
         assert value == json.loads(text)
     else:
-        assert refused.startswith("input: is not ")
+        assert refused.startswith(("input: is not ", "input: holds the number "))
         assert "\n" not in refused
 
 
@@ -222,6 +223,68 @@ def test_what_is_not_strict_json_is_refused(text: str | bytes, problem: str) -> 
         )
         == f"input: {problem}"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "rounded"),
+    [
+        ("3.141592653589793238462643", "3.141592653589793238462643", "3.141592653589793"),
+        ("[-0.3333333333333333333333333333]", "-0.3333333333333333333333333333", "-0.3333333333333333"),
+        ("1234567890123456.78", "1234567890123456.78", "1234567890123456.8"),
+        ("9007199254740993.0", "9007199254740993.0", "9007199254740992.0"),  # 2 ** 53 + 1
+        ("9.007199254740993e15", "9.007199254740993e15", "9007199254740992.0"),
+        ("0.12345678901234567", "0.12345678901234567", "0.12345678901234566"),
+        ("1e-400", "1e-400", "0.0"),
+        ("-1e-400", "-1e-400", "-0.0"),
+        ("3e-324", "3e-324", "5e-324"),
+        ("0." + "3" * 1_000_000, "0." + "3" * 35 + "...", "0.3333333333333333"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_number_that_would_be_rounded_is_refused(text: str, number: str, rounded: str) -> None:
+    with pytest.raises(PayloadError) as error:
+        payload.parse(text, what="input")
+    assert str(error.value) == (
+        f"input: holds the number {number}, which would be rounded to {rounded}; send it as a string"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.1", 0.1),
+        ("19.99", 19.99),
+        ("0.10", 0.1),
+        ("0.30000000000000000000", 0.3),  # as databases write a NUMERIC
+        ("0.10000000000000001", 0.1),  # with 17 digits, which are always enough
+        ("0.1000000000000000055511151231257827021181583404541015625", 0.1),  # with all that it has
+        ("5.960464477539063e-08", 2.0**-24),  # the next digit is a 5, and the last
+        ("1E+2", 100.0),
+        ("1.50e2", 150.0),
+        ("123456789012345.67", 123456789012345.67),
+        ("9007199254740992.0", 2.0**53),
+        ("4.9E-324", 5e-324),  # as Java writes it
+        ("2.2250738585072014e-308", 2.2250738585072014e-308),
+        ("1.7976931348623157e308", 1.7976931348623157e308),
+        ("100000000000000000000000.0", 1e23),
+        ("0.0", 0.0),
+        ("-0.0", -0.0),
+        ("0.000e-999", 0.0),
+    ],
+)
+def test_a_number_that_a_double_holds_is_read_however_it_is_written(text: str, value: float) -> None:
+    assert repr(payload.parse(text, what="input")) == repr(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(17, 60))
+def test_every_double_is_read_in_its_usual_forms(value: float, digits: int) -> None:
+    for text in (repr(value), f"{value:.{digits - 1}e}", f"{value:.{digits}g}"):
+        assert payload.parse(text, what="input") == value
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**12), max_value=10**12))
+def test_every_decimal_of_fifteen_digits_is_read(amount: decimal.Decimal) -> None:
+    assert decimal.Decimal(repr(payload.parse(str(amount), what="input"))) == amount
 
 
 def test_a_number_of_more_digits_than_python_reads_is_refused() -> None:

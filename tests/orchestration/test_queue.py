@@ -106,7 +106,6 @@ def test_a_message_says_what_was_ready() -> None:
     ],
 )
 def test_a_body_that_is_no_message(body: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"^(message|run_id|task_id): ") as error:
+    with pytest.raises(InvalidRequest) as error:
         Message.parse(body)
-    assert "\n" not in str(error.value)
-    assert len(str(error.value)) < 400
+    assert str(error.value) == "message: is not JSON with the run_id, the task_id and the version of a task"

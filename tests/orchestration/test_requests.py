@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestration import codec
 from orchestration import requests as requests_module
 from orchestration.catalog import Catalog
-from orchestration.errors import Conflict, InvalidRequest, NotFound, Refused
+from orchestration.dead_letters import Origin, record_body
+from orchestration.errors import Conflict, InvalidRequest, NotFound, OrchestraError, Refused, Retryable
+from orchestration.model import Run, RunStatus, TaskState, TaskStatus
 from orchestration.payload import LIMIT_BYTES, Json
+from orchestration.queue import Message
 from orchestration.requests import Requests
+from orchestration.store import Page
 from orchestration.workflow import Task, Workflow
 from tests.support import shapes
+from tests.support.letters import MemoryDeadLetters
 from tests.support.memory import FakeServices
 from tests.support.world import World
 
@@ -26,10 +32,16 @@ UNDEPLOYED = Workflow("undeployed", {"A": Task("a"), "X": Task("x")})
 DECLARED = [shapes.diamond(), UNDEPLOYED]
 
 
-def served(world: World) -> Requests:
+def served(world: World, letters: MemoryDeadLetters | None = None, declared: Sequence[Workflow] = DECLARED) -> Requests:
     """Return what a fresh process serves with."""
-    engine = replace(world.engine(), catalog=Catalog(world.definitions, DECLARED))
-    return Requests(engine, SERVICES)
+    engine = replace(world.engine(), catalog=Catalog(world.definitions, declared))
+    return Requests(
+        engine,
+        SERVICES,
+        letters or MemoryDeadLetters(),
+        ended=world.ended.append,
+        sweep=lambda: [engine.sweep(run_id) for run_id in engine.store.overdue(world.clock.now())],
+    )
 
 
 def ask(world: World, **request: Json) -> dict[str, Json]:
@@ -68,7 +80,7 @@ def settled(task: Any = lambda event: event["task_id"]) -> World:
 
 
 def task_view(service: str, after: list[str], status: str, **more: Json) -> dict[str, Json]:
-    times = {"ready_at": None, "started_at": None, "finished_at": None}
+    times = {"ready_at": None, "due_at": None, "started_at": None, "finished_at": None}
     return {"service": service, "after": after, "status": status, "attempts": 0, **times, "error": None, **more}
 
 
@@ -83,7 +95,9 @@ def test_a_start() -> None:
             "engine": "dynamodb",
             "status": "RUNNING",
             "error": None,
+            "epoch": 1,
             "started_at": 1_000_000,
+            "deadline_at": None,
             "finished_at": None,
             "tasks": {
                 "A": task_view("a", [], "READY", ready_at=1_000_000),
@@ -184,6 +198,22 @@ def test_a_start_with_another_input() -> None:
     world = settled()
     request = {"action": "start", "workflow": "abc", "run_id": "r", "input": "other"}
     assert refusal(world, request, Conflict) == "run_id: 'r' is a run with another input already; use another id"
+
+
+def test_a_start_again_when_the_workflow_has_left_the_program() -> None:
+    """The run is what was asked for, whatever the program declares by now."""
+    world = World()
+    request: dict[str, Json] = {"action": "start", "workflow": "abc", "run_id": "r", "input": "text"}
+    first = served(world).answer(request)
+    assert served(world, declared=[]).answer(request) == {**first, "created": False}
+    changed = Workflow("abc", {"A": Task("x")})
+    assert served(world, declared=[changed]).answer(request) == {**first, "created": False}, "its service is not there"
+    with pytest.raises(Conflict, match="another input"):
+        served(world, declared=[]).answer({**request, "input": "other"})
+    with pytest.raises(NotFound, match="there is no 'abc'"):
+        served(world, declared=[]).answer({**request, "run_id": "r2"})
+    with pytest.raises(NotFound, match="there is no 'abd'"):
+        served(world, declared=[]).answer({**request, "workflow": "abd"})
 
 
 def test_a_start_of_another_workflow_with_the_same_id() -> None:
@@ -361,7 +391,9 @@ def test_a_list_shows_summaries() -> None:
                 "engine": "dynamodb",
                 "status": "SUCCEEDED",
                 "error": None,
+                "epoch": 1,
                 "started_at": run.started_at,
+                "deadline_at": None,
                 "finished_at": run.finished_at,
             }
         ],
@@ -455,9 +487,377 @@ def test_workflows() -> None:
     }
 
 
+# -- cancel and redrive ------------------------------------------------------------------------------------------------
+
+
+def failing(event: Mapping[str, Json]) -> Json:
+    raise ValueError("it broke")
+
+
+def test_a_cancel_of_a_run_that_has_not_begun_ends_it() -> None:
+    world = World()
+    ask(world, action="start", workflow="abc", run_id="r")
+    answer = ask(world, action="cancel", run_id="r")
+    assert (answer["run"]["status"], answer["changed"]) == ("CANCELED", True)
+    assert answer["run"] == {k: v for k, v in ask(world, action="describe", run_id="r").items() if k in answer["run"]}
+    assert world.ended == [world.run()]
+    again = ask(world, action="cancel", run_id="r")
+    assert again == {**answer, "changed": False}
+    assert world.ended == [world.run()], "it has ended once"
+    world.settle()
+    assert world.services.calls == []
+
+
+def test_a_cancel_of_a_run_that_has_ended_changes_nothing() -> None:
+    world = settled()
+    before = everything(world)
+    answer = ask(world, action="cancel", run_id="r")
+    assert (answer["run"]["status"], answer["changed"]) == ("SUCCEEDED", False)
+    assert everything(world) == before
+
+
+def test_a_redrive_runs_again_what_failed() -> None:
+    world = settled(failing)
+    world.services.run = lambda event: event["task_id"]
+    answer = ask(world, action="redrive", run_id="r")
+    assert (answer["run"]["status"], answer["run"]["epoch"], answer["changed"]) == ("RUNNING", 2, True)
+    assert ask(world, action="redrive", run_id="r") == {**answer, "changed": False}
+    world.settle()
+    assert ask(world, action="output", run_id="r")["output"] == "C"
+    assert refusal(world, {"action": "redrive", "run_id": "r"}, Conflict).startswith("run_id: 'r' is SUCCEEDED")
+
+
+def test_a_redrive_from_a_task() -> None:
+    world = settled(failing)
+    assert ask(world, action="redrive", run_id="r", from_task="A")["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "line"),
+    [
+        ({"action": "cancel", "run_id": "r2"}, NotFound, "run_id: there is no run 'r2'"),
+        (
+            {"action": "cancel", "run_id": "a b"},
+            InvalidRequest,
+            "run_id: 'a b' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
+        ({"action": "cancel"}, InvalidRequest, "run_id: is missing from the request 'cancel'"),
+        ({"action": "redrive", "run_id": "r2"}, NotFound, "run_id: there is no run 'r2'"),
+        (
+            {"action": "redrive", "run_id": "r", "from_task": "a b"},
+            InvalidRequest,
+            "from_task: 'a b' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
+    ],
+)
+def test_what_cannot_be_changed(request_: dict[str, Json], kind: type[Refused], line: str) -> None:
+    assert refusal(settled(), request_, kind) == line
+
+
+def test_a_redrive_from_a_task_that_there_is_not() -> None:
+    assert "'D'" in refusal(settled(failing), {"action": "redrive", "run_id": "r", "from_task": "D"}, NotFound)
+
+
+# -- verify ------------------------------------------------------------------------------------------------------------
+
+
+def spoil(world: World, run_id: str, task_id: str) -> None:
+    """Let a task of a run that has ended be one that still runs."""
+    task = replace(world.task(task_id, run_id), status=TaskStatus.RUNNING, lease_until=world.clock.now() + 1)
+    world.store.records["/".join(codec.task_key(run_id, task_id)[name]["S"] for name in codec.KEY)] = task
+
+
+def test_a_run_in_which_all_holds() -> None:
+    nothing = {"checked": 1, "violations": [], "cursor": None}
+    assert ask(settled(), action="verify", run_id="r") == nothing
+    assert ask(settled(failing), action="verify", run_id="r") == nothing
+    assert ask(settled(), action="verify") == nothing
+    assert ask(World(), action="verify") == {**nothing, "checked": 0}
+
+
+def test_a_run_in_which_something_does_not_hold() -> None:
+    world = settled()
+    spoil(world, "r", "C")
+    answer = ask(world, action="verify", run_id="r")
+    assert (answer["checked"], answer["cursor"]) == (1, None)
+    assert [(found["run_id"], found["invariant"], found["item"]) for found in answer["violations"]] == [
+        ("r", "S8", "run"),
+        ("r", "S8", "run"),
+    ]
+    assert all(set(found) == {"run_id", "invariant", "item", "what"} for found in answer["violations"])
+    assert ask(world, action="verify") == answer
+
+
+def test_what_only_one_look_finds_was_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = settled()
+    good = world.task("C")
+    spoil(world, "r", "C")
+    real = world.store.get_tasks
+
+    def moving(run_id: str) -> Mapping[str, TaskState]:
+        """Return what is stored, and let the task go on."""
+        tasks = real(run_id)
+        world.store.records["/".join(codec.task_key(run_id, "C")[name]["S"] for name in codec.KEY)] = good
+        return tasks
+
+    monkeypatch.setattr(world.store, "get_tasks", moving)
+    assert ask(world, action="verify", run_id="r") == {"checked": 1, "violations": [], "cursor": None}
+
+
+def test_a_run_that_cannot_be_read_is_a_violation() -> None:
+    world = settled()
+    ask(world, action="start", workflow="abc", run_id="r2")
+    world.definitions.versions.clear()
+    line = f"abc: the definition {shapes.diamond().version} is missing from the table"
+    assert ask(world, action="verify") == {
+        "checked": 2,
+        "cursor": None,
+        "violations": [
+            {"run_id": run_id, "invariant": "unreadable", "item": "run", "what": line} for run_id in ("r2", "r")
+        ],
+    }
+
+
+def test_a_run_that_a_newer_release_has_written_keeps_no_other_from_being_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = settled()
+    ask(world, action="start", workflow="abc", run_id="r2")
+    newer = "RUN#r2/RUN: schema 2 is newer than 1, the newest that this release knows"
+    listed, got = world.store.list_runs, world.store.get_run
+
+    def get_run(run_id: str) -> Run | None:
+        if run_id == "r2":
+            raise OrchestraError(newer)
+        return got(run_id)
+
+    def list_runs(workflows: Sequence[str], limit: int, before: str | None) -> Page:
+        page = listed(workflows, limit, before)
+        return Page([run for run in page.runs if run.run_id != "r2"], page.cursor, {"r2": newer})
+
+    monkeypatch.setattr(world.store, "get_run", get_run)
+    monkeypatch.setattr(world.store, "list_runs", list_runs)
+    violation = {"run_id": "r2", "invariant": "unreadable", "item": "run", "what": newer}
+    assert ask(world, action="verify") == {"checked": 2, "cursor": None, "violations": [violation]}
+    assert ask(world, action="verify", run_id="r2") == {"checked": 1, "cursor": None, "violations": [violation]}
+
+
+@pytest.mark.parametrize("limit", [1, 7, 25, 100])
+def test_all_runs_are_verified_page_by_page(limit: int) -> None:
+    world = many()
+    for i in (3, 4, 24):
+        spoil(world, f"r{i:02d}", "t" if i % 2 else "A")
+    found: list[str] = []
+    checked = 0
+    cursor: Json = None
+    while True:
+        answer = ask(world, action="verify", limit=limit, **({"cursor": cursor} if cursor else {}))
+        found += [violation["run_id"] for violation in answer["violations"]]
+        checked += answer["checked"]
+        assert answer["checked"] <= limit
+        cursor = answer["cursor"]
+        if cursor is None:
+            break
+    assert checked == 25
+    assert list(dict.fromkeys(found)) == ids(24, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "line"),
+    [
+        ({"run_id": "r2"}, NotFound, "run_id: there is no run 'r2'"),
+        ({"run_id": []}, InvalidRequest, "run_id: [] is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        ({"limit": 0}, InvalidRequest, "limit: must be a whole number from 1 to 100, not 0"),
+        ({"cursor": "x"}, InvalidRequest, "cursor: is not one that a list has returned"),
+        ({"workflow": "abc"}, InvalidRequest, "'workflow': is not a field of the request 'verify'"),
+    ],
+)
+def test_what_cannot_be_verified(fields: dict[str, Json], kind: type[Refused], line: str) -> None:
+    assert refusal(settled(), {"action": "verify", **fields}, kind) == line
+
+
+# -- dead letters ------------------------------------------------------------------------------------------------------
+
+NO_MESSAGE = "message: is not JSON with the run_id, the task_id and the version of a task"
+LOST = {"DDBStreamBatchInfo": {"shardId": "s", "startSequenceNumber": "1"}, "requestContext": {"condition": "Expired"}}
+
+
+def lost(world: World) -> MemoryDeadLetters:
+    """Return the letters of a world in which the message of A, and nothing else, got lost, and others of no meaning."""
+    letters = MemoryDeadLetters()
+    ask(world, action="start", workflow="abc", run_id="r")
+    (message,) = world.queue.messages
+    world.queue.messages.clear()
+    letters.put(Origin.WORKER, json.dumps(asdict(message)), "Bug: it broke")
+    letters.put(Origin.WORKER, "not JSON")
+    letters.put(Origin.RECORDS, record_body(("r", "A"), "Bug: again"))
+    letters.put(Origin.RECORDS, json.dumps(LOST))
+    return letters
+
+
+def shown(number: int, queue: str, **fields: Json) -> dict[str, Json]:
+    about = {"run_id": None, "task_id": None, "reason": None, **fields}
+    return {"id": f"letter-{number}", "queue": queue, "sent_at": 1_000 + number, "receives": 1, **about}
+
+
+def test_dead_letters_are_listed_the_newest_first() -> None:
+    world = World()
+    letters = lost(world)
+    answer = served(world, letters).answer({"action": "dead_letters"})
+    assert answer == {
+        "letters": [
+            shown(4, "records", reason="Expired"),
+            shown(3, "records", run_id="r", task_id="A", reason="Bug: again"),
+            shown(2, "worker"),
+            shown(1, "worker", run_id="r", task_id="A", reason="Bug: it broke"),
+        ],
+        "queues": [{"queue": "worker", "messages": 2}, {"queue": "records", "messages": 2}],
+    }
+    assert json.loads(json.dumps(answer)) == answer
+    assert len(served(world, letters).answer({"action": "dead_letters", "limit": 1})["letters"]) == 1
+    assert len(letters.ids()) == 4
+
+
+def test_a_dead_letter_is_shown_with_its_body() -> None:
+    letters = lost(World())
+    answer = served(World(), letters).answer({"action": "dead_letter", "id": "letter-2"})
+    assert answer == {"letter": {**shown(2, "worker"), "body": "not JSON"}}
+    assert len(letters.ids()) == 4
+
+
+def redriven(world: World, letters: MemoryDeadLetters, **fields: Json) -> dict[str, Json]:
+    return served(world, letters).answer({"action": "redrive_dead_letters", **fields})
+
+
+def test_a_message_is_sent_again() -> None:
+    world = World()
+    letters = lost(world)
+    assert redriven(world, letters, id="letter-1") == {"redriven": ["letter-1"], "refused": []}
+    assert world.queue.messages == [Message("r", "A", 1)]
+    assert letters.ids() == ["letter-2", "letter-3", "letter-4"]
+    world.settle()
+    assert world.run().status is RunStatus.SUCCEEDED
+
+
+def test_a_record_is_followed_and_the_end_of_its_run_is_told() -> None:
+    world = World()
+    world.services.run = failing
+    letters = lost(world)
+    world.deliver(Message("r", "A", 1))
+    world.store.stream.clear()
+    assert redriven(world, letters, id="letter-3") == {"redriven": ["letter-3"], "refused": []}
+    assert world.run().status is RunStatus.FAILED
+    assert world.ended == [world.run()]
+    assert letters.ids() == ["letter-1", "letter-2", "letter-4"]
+
+
+def test_of_a_record_that_nobody_knows_every_run_that_is_due_is_swept() -> None:
+    world = World()
+    letters = lost(world)
+    world.clock.time += 1_000_000
+    assert redriven(world, letters, id="letter-4") == {"redriven": ["letter-4"], "refused": []}
+    assert world.queue.messages == [Message("r", "A", 1)]
+
+
+def test_all_letters_are_redriven_and_it_is_swept_once() -> None:
+    world = World()
+    letters = lost(world)
+    letters.put(Origin.RECORDS, record_body(None, "Bug: what is it"))
+    sweeps: list[int] = []
+    requests = replace(served(world, letters), sweep=lambda: sweeps.append(1))
+    assert requests.answer({"action": "redrive_dead_letters", "all": True}) == {
+        "redriven": ["letter-1", "letter-3", "letter-4", "letter-5"],
+        "refused": [{"id": "letter-2", "reason": NO_MESSAGE}],
+    }
+    assert sweeps == [1]
+    assert letters.ids() == ["letter-2"]
+    refused = [{"id": "letter-2", "reason": NO_MESSAGE}]
+    assert redriven(world, letters, all=True) == {"redriven": [], "refused": refused}
+    world.settle()
+    assert world.run().status is RunStatus.SUCCEEDED
+
+
+def test_a_record_that_still_cannot_be_handled_stays() -> None:
+    world = World()
+    letters = lost(world)
+    world.deliver(Message("r", "A", 1))
+    world.definitions.versions.clear()
+    with pytest.raises(Conflict) as error:
+        redriven(world, letters, id="letter-3")
+    line = f"OrchestraError: abc: the definition {shapes.diamond().version} is missing from the table"
+    assert str(error.value) == f"id: 'letter-3' stays where it is: it still cannot be handled: {line}"
+    assert len(letters.ids()) == 4
+
+
+@pytest.mark.parametrize("error", [Retryable("the queue is busy"), OSError("reset")])
+def test_a_redrive_that_another_try_can_mend_is_an_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    world = World()
+    letters = lost(world)
+    for target, name in ((world.queue, "send"), (world.store, "get_run_and_task")):
+        monkeypatch.setattr(target, name, broken)
+    for letter_id in ("letter-1", "letter-3"):
+        with pytest.raises(type(error)):
+            redriven(world, letters, id=letter_id)
+    assert len(letters.ids()) == 4
+
+
+NEITHER = 'id: name one letter by "id", or all of them by "all": true'
+NO_LETTER = (
+    "id: there is no dead letter 'letter-9' among the first 1000 of each queue; it may have been redriven, or be in use"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "line"),
+    [
+        (
+            {"action": "dead_letters", "limit": 101},
+            InvalidRequest,
+            "limit: must be a whole number from 1 to 100, not 101",
+        ),
+        ({"action": "dead_letter"}, InvalidRequest, "id: is missing from the request 'dead_letter'"),
+        (
+            {"action": "dead_letter", "id": "a b"},
+            InvalidRequest,
+            "id: 'a b' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
+        ({"action": "dead_letter", "id": "letter-9"}, NotFound, NO_LETTER),
+        ({"action": "redrive_dead_letters"}, InvalidRequest, NEITHER),
+        ({"action": "redrive_dead_letters", "all": False}, InvalidRequest, NEITHER),
+        ({"action": "redrive_dead_letters", "all": 1}, InvalidRequest, NEITHER),
+        ({"action": "redrive_dead_letters", "id": "letter-9", "all": True}, InvalidRequest, NEITHER),
+        ({"action": "redrive_dead_letters", "id": "letter-9"}, NotFound, NO_LETTER),
+        (
+            {"action": "redrive_dead_letters", "id": 5},
+            InvalidRequest,
+            "id: 5 is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
+        (
+            {"action": "redrive_dead_letters", "id": "letter-2"},
+            Conflict,
+            f"id: 'letter-2' stays where it is: {NO_MESSAGE}",
+        ),
+    ],
+)
+def test_letters_that_are_refused(request_: dict[str, Json], kind: type[Refused], line: str) -> None:
+    world = World()
+    letters = lost(world)
+    with pytest.raises(Refused) as error:
+        served(world, letters).answer(request_)
+    assert isinstance(error.value, kind)
+    assert str(error.value) == line
+    assert len(letters.ids()) == 4
+
+
 # -- any request -------------------------------------------------------------------------------------------------------
 
-ACTIONS = "start, register, describe, output, list, workflows"
+ACTIONS = (
+    "start, register, describe, output, list, workflows, cancel, redrive, verify,"
+    " dead_letters, dead_letter, redrive_dead_letters"
+)
 
 
 @pytest.mark.parametrize(
@@ -488,7 +888,20 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = ["workflow", "input", "run_id", "definition", "task_id", "status", "limit", "cursor", "other"]
+FIELDS = [
+    "workflow",
+    "input",
+    "run_id",
+    "definition",
+    "task_id",
+    "status",
+    "limit",
+    "cursor",
+    "id",
+    "all",
+    "from_task",
+    "other",
+]
 
 
 @given(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration import retry
-from orchestration.workflow import Retry
+from orchestration.workflow import Retry, Task
 
 POLICY = Retry(max_attempts=4, delay_s=2, backoff=3, max_delay_s=10)
 NAMED = Retry(max_attempts=2, delay_s=1, on=["Throttled", "States.Timeout"])
@@ -43,21 +43,49 @@ NAMED = Retry(max_attempts=2, delay_s=1, on=["Throttled", "States.Timeout"])
     ],
 )
 def test_delay(policy: Retry, attempt: int, error: str, jitter: float, delay_s: float | None) -> None:
-    assert retry.delay_s(policy, attempt=attempt, error=error, jitter=jitter) == delay_s
+    assert retry.delay_s(Task("a", retry=policy), tries=attempt, error=error, jitter=jitter) == delay_s
+
+
+@pytest.mark.parametrize(
+    "error", ["Orchestra.WorkerLost", "Orchestra.ConnectionLost", "Lambda.ServiceException", "Runtime.ExitError"]
+)
+@pytest.mark.parametrize(
+    ("policy", "tries", "delay_s"),
+    [
+        (Retry(), 1, 1),  # also without a policy, and whatever it names
+        (Retry(), 2, 2),
+        (Retry(), 3, None),
+        (NAMED, 2, 2),
+        (NAMED, 3, None),
+        (POLICY, 3, 10),
+        (POLICY, 4, None),
+    ],
+)
+def test_a_loss_that_is_not_the_task_s(error: str, policy: Retry, tries: int, delay_s: float | None) -> None:
+    assert retry.delay_s(Task("a", retry=policy), tries=tries, error=error, jitter=1) == delay_s
+    assert retry.delay_s(Task("a", at_most_once=True), tries=tries, error=error, jitter=1) is None
+
+
+@pytest.mark.parametrize(
+    ("released", "jitter", "delay_s"),
+    [(0, 1, 1), (1, 1, 2), (5, 0.5, 16), (9, 1, 300), (99, 1, 300), (99, 0, 0), (100, 1, None), (101, 0, None)],
+)
+def test_a_busy_service_is_asked_again_for_hours(released: int, jitter: float, delay_s: float | None) -> None:
+    assert retry.release_delay_s(released=released, jitter=jitter) == delay_s
 
 
 @given(
     st.builds(
         Retry,
         max_attempts=st.integers(1, 100),
-        delay_s=st.floats(0, 900),
+        delay_s=st.floats(0, 86_400),
         backoff=st.floats(1, 10),
-        max_delay_s=st.floats(0, 900),
+        max_delay_s=st.floats(0, 86_400),
     ),
     st.integers(1, 100),
     st.floats(0, 1),
 )
 def test_a_delay_is_within_its_cap_and_ends_with_the_attempts(policy: Retry, attempt: int, jitter: float) -> None:
-    delay_s = retry.delay_s(policy, attempt=attempt, error="Boom", jitter=jitter)
+    delay_s = retry.delay_s(Task("a", retry=policy), tries=attempt, error="Boom", jitter=jitter)
     assert (delay_s is None) == (attempt >= policy.max_attempts)
     assert delay_s is None or 0 <= delay_s <= policy.max_delay_s

@@ -6,6 +6,7 @@ import pytest
 
 from orchestration.errors import OrchestraError
 from orchestration.settings import Settings
+from orchestration.timing import Timing
 
 WHOLE = {"TABLE_NAME": "table", "QUEUE_URL": "https://queue", "SERVICES": '{"a":"fn-a","b":"fn-b"}', "OTHER": "x"}
 
@@ -13,6 +14,29 @@ WHOLE = {"TABLE_NAME": "table", "QUEUE_URL": "https://queue", "SERVICES": '{"a":
 def test_settings() -> None:
     assert Settings.read(WHOLE) == Settings("table", "https://queue", {"a": "fn-a", "b": "fn-b"})
     assert Settings.read({**WHOLE, "SERVICES": "{}"}).functions == {}
+
+
+def test_settings_that_not_every_function_has() -> None:
+    more = {"DEAD_LETTERS_URL": "https://d", "FAILED_RECORDS_URL": "https://f", "GRACE_S": "10", "LEASE_SLACK_S": "7"}
+    read = Settings.read({**WHOLE, **more}, "DEAD_LETTERS_URL", "FAILED_RECORDS_URL")
+    assert (read.dead_letters_url, read.failed_records_url) == ("https://d", "https://f")
+    assert read.timing == Timing(grace_s=10, lease_slack_s=7)
+    assert Settings.read({**WHOLE, "GRACE_S": "", "LEASE_SLACK_S": "3600"}).timing == Timing(lease_slack_s=3600)
+
+
+@pytest.mark.parametrize("name", ["DEAD_LETTERS_URL", "FAILED_RECORDS_URL"])
+def test_what_a_function_needs_and_has_not(name: str) -> None:
+    with pytest.raises(OrchestraError) as error:
+        Settings.read(WHOLE, name)
+    assert str(error.value) == f"{name}: this environment variable is not set"
+
+
+@pytest.mark.parametrize("name", ["GRACE_S", "LEASE_SLACK_S"])
+@pytest.mark.parametrize("value", ["0", "-1", "3601", "1.5", "1e3", " 5", "\u0663", "10s", "9" * 50])
+def test_a_time_that_is_malformed(name: str, value: str) -> None:
+    with pytest.raises(OrchestraError) as error:
+        Settings.read({**WHOLE, name: value})
+    assert str(error.value) == f"{name}: must be a whole number of seconds from 1 to 3600, not {value[:40]!r}"
 
 
 @pytest.mark.parametrize("name", ["TABLE_NAME", "QUEUE_URL", "SERVICES"])

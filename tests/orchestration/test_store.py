@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 from orchestration import codec, decide, payload
-from orchestration.errors import OrchestraError
+from orchestration.errors import OrchestraError, PayloadTooLarge, Retryable
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
-from orchestration.store import Change, DynamoStore, Outcome, Saved, Stale, Store
+from orchestration.store import PAUSES_S, Change, DynamoStore, Outcome, Page, Saved, Stale, Store
 from tests.support.deployed import TABLE
 from tests.support.memory import MemoryStore
 from tests.support.table import create_table
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+ROOM = 10_000_000
 ABSENT = TaskState(run_id="r", task_id="t")
 READY = decide.ready(ABSENT, 1000)
-CLAIMED = decide.claim(READY, owner="me", timeout_s=60, now=2000)
+CLAIMED = decide.claim(READY, owner="me", lease_until=92_000, now=2000)
 NEW_RUN = Run(run_id="r", workflow="abc", definition="f" * 64, input_digest="d" * 64, started_at=1000)
-STARTED = decide.start_run(NEW_RUN)
+STARTED = decide.start_run(NEW_RUN, 5000)
 
 
 @pytest.fixture(params=["memory", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
@@ -59,8 +60,8 @@ def test_what_is_not_stored_is_a_pending_task_of_no_run(store: Store) -> None:
     assert store.get_run("r") is None
     assert store.get_run_and_task("r", "t") == (None, ABSENT)
     assert store.get_tasks("r") == {}
-    assert store.get_outputs("r", ["t"]) == {}
-    assert store.get_outputs("r", []) == {}
+    assert store.get_outputs("r", ["t"], ROOM) == {}
+    assert store.get_outputs("r", [], ROOM) == {}
     assert store.save([]) == []
     assert store.arrive([], 0) == []
 
@@ -95,7 +96,7 @@ def test_a_put_of_a_run_needs_that_there_is_none(store: Store) -> None:
 
 def test_a_write_that_was_decided_on_an_older_version_changes_nothing(store: Store) -> None:
     write(store, READY, CLAIMED)
-    late = decide.claim(READY, owner="somebody else", timeout_s=60, now=2000)
+    late = decide.claim(READY, owner="somebody else", lease_until=92_000, now=2000)
     assert store.save([Change(READY, late)]) == [Stale(CLAIMED)]
     assert stored_task(store) == CLAIMED
 
@@ -113,8 +114,8 @@ def test_the_same_write_again_is_saved_once(store: Store) -> None:
 
 def test_every_move_of_a_task_is_stored_whole(store: Store) -> None:
     failed = Failure("Boom", "it broke")
-    again = decide.retry(CLAIMED, failed, delay_s=5, now=3000)
-    claimed_again = decide.claim(again, owner="you", timeout_s=60, now=9000)
+    again = decide.retry(CLAIMED, failed, due_at=8000, now=3000)
+    claimed_again = decide.claim(again, owner="you", lease_until=99_000, now=9000)
     succeeded = decide.succeed(claimed_again, '{"a":1}', 9500)
     previous = ABSENT
     for step in (READY, CLAIMED, again, claimed_again, succeeded):
@@ -132,7 +133,7 @@ def test_a_failed_and_a_canceled_task_are_stored_whole(store: Store) -> None:
 
 
 def test_every_move_of_a_run_is_stored_whole(store: Store) -> None:
-    failing = decide.fail_run(STARTED, Failure("Boom", "it broke", task="t"))
+    failing = decide.fail_run(STARTED, Failure("Boom", "it broke", task="t"), 6000)
     previous = NEW_RUN
     for step in (STARTED, failing, decide.settle_run(failing, 5000)):
         assert store.save([Change(previous, step)]) == [Saved(step)]
@@ -156,8 +157,8 @@ def test_many_changes_are_each_decided_by_themselves_and_answered_in_order(store
 
 def reclaimed(store: Store, by: str) -> TaskState:
     """Store a task that was taken from `me` and claimed again; return its record."""
-    expired = decide.retry(CLAIMED, Failure("Lease", "expired"), delay_s=0, now=90_000)
-    return write(store, READY, CLAIMED, expired, decide.claim(expired, owner=by, timeout_s=60, now=91_000))
+    expired = decide.retry(CLAIMED, Failure("Lease", "expired"), due_at=90_000, now=90_000)
+    return write(store, READY, CLAIMED, expired, decide.claim(expired, owner=by, lease_until=181_000, now=91_000))
 
 
 def test_a_worker_that_was_given_up_cannot_complete_the_task(store: Store) -> None:
@@ -204,7 +205,7 @@ def test_a_join_that_is_complete_becomes_ready_and_runs(store: Store) -> None:
     assert isinstance(arrived, Saved)
     ready = decide.ready(arrived.record, 1000)
     assert store.save([Change(arrived.record, ready)]) == [Saved(ready)]
-    claimed = decide.claim(ready, owner="me", timeout_s=60, now=2000)
+    claimed = decide.claim(ready, owner="me", lease_until=92_000, now=2000)
     assert store.save([Change(ready, claimed)]) == [Saved(claimed)]
     assert stored_task(store) == claimed
 
@@ -241,7 +242,7 @@ def test_nothing_arrives_at_a_run_that_is_absent_or_fails(store: Store) -> None:
     assert store.arrive([STARTED], 5) == nothing
     assert store.get_run("r") is None
     store.save([Change(NEW_RUN, STARTED)])
-    failing = decide.fail_run(STARTED, Failure("Boom", "", task="t"))
+    failing = decide.fail_run(STARTED, Failure("Boom", "", task="t"), 6000)
     store.save([Change(STARTED, failing)])
     assert store.arrive([STARTED], 5) == [Stale(failing)]
 
@@ -266,15 +267,23 @@ def test_outputs_of_more_tasks_than_one_request_reads(store: Store) -> None:
     ids = [f"t{i:03d}" for i in range(101)]
     succeed_many(store, ids, '"out"')
     store.save([Change(replace(ABSENT, task_id="ready"), replace(READY, task_id="ready"))])
-    found = store.get_outputs("r", [*ids, "ready", "absent"])
+    found = store.get_outputs("r", [*ids, "ready", "absent"], ROOM)
     assert found == dict.fromkeys(ids, '"out"')
+
+
+def test_outputs_for_which_there_is_no_room(store: Store) -> None:
+    ids = [f"t{i}" for i in range(3)]
+    succeed_many(store, ids, '"é"')  # four bytes
+    assert store.get_outputs("r", ids, 12) == dict.fromkeys(ids, '"é"')
+    with pytest.raises(PayloadTooLarge, match=r"^the outputs of 3 tasks are more than 11 bytes together$"):
+        store.get_outputs("r", ids, 11)
 
 
 def test_outputs_of_more_bytes_than_one_reply_holds(store: Store) -> None:
     text = payload.dump("x" * (payload.LIMIT_BYTES - 2), what="output")
     ids = [f"t{i}" for i in range(6)]
     succeed_many(store, ids, text)
-    assert store.get_outputs("r", ids) == dict.fromkeys(ids, text)
+    assert store.get_outputs("r", ids, ROOM) == dict.fromkeys(ids, text)
     tasks = store.get_tasks("r")  # the query pages at 1 MB of what it reads
     assert {task_id: (task.status, task.output) for task_id, task in tasks.items()} == dict.fromkeys(
         ids, (TaskStatus.SUCCEEDED, None)
@@ -314,14 +323,15 @@ def test_the_input_that_the_run_names_is_read(store: Store) -> None:
 def start_many(store: Store, count: int, workflow: str = "abc", at: Callable[[int], int] = lambda i: 1000 + i) -> None:
     """Start runs <workflow>-000, ... whose order of start is not that of their ids' shards."""
     absent = [replace(NEW_RUN, run_id=f"{workflow}-{i:03d}", workflow=workflow, started_at=at(i)) for i in range(count)]
-    store.save([Change(run, decide.start_run(run)) for run in absent])
+    store.save([Change(run, decide.start_run(run, 5000)) for run in absent])
 
 
 def pages(store: Store, workflows: Sequence[str], limit: int) -> Iterator[list[str]]:
     cursor: str | None = None
     while True:
-        runs, cursor = store.list_runs(workflows, limit, cursor)
-        yield [run.run_id for run in runs]
+        page = store.list_runs(workflows, limit, cursor)
+        yield [run.run_id for run in page.runs]
+        cursor = page.cursor
         if cursor is None:
             return
 
@@ -336,7 +346,7 @@ def test_runs_are_listed_newest_first_page_by_page(store: Store) -> None:
 def test_a_full_last_page_is_followed_by_an_empty_one(store: Store) -> None:
     start_many(store, 4)
     assert list(pages(store, ["abc"], 2)) == [["abc-003", "abc-002"], ["abc-001", "abc-000"], []]
-    assert store.list_runs(["abc"], 2, None)[1] == "0000000001002#abc-002"
+    assert store.list_runs(["abc"], 2, None).cursor == "0000000001002#abc-002"
 
 
 def test_runs_that_start_at_the_same_time_are_ordered_by_id(store: Store) -> None:
@@ -351,14 +361,14 @@ def test_the_runs_of_several_workflows_are_merged_and_others_left_out(store: Sto
     assert list(pages(store, ["abc", "xyz"], 10)) == [
         ["xyz-002", "abc-002", "xyz-001", "abc-001", "xyz-000", "abc-000"]
     ]
-    assert store.list_runs([], 10, None) == ([], None)
+    assert store.list_runs([], 10, None) == Page([])
 
 
 def test_a_listed_run_is_shown_as_it_is_now(store: Store) -> None:
     store.save([Change(NEW_RUN, STARTED)])
     done = decide.succeed_run(STARTED, 5000)
     store.save([Change(STARTED, done)])
-    assert store.list_runs(["abc"], 10, None) == ([done], None)
+    assert store.list_runs(["abc"], 10, None) == Page([done])
     assert done.status is RunStatus.SUCCEEDED
 
 
@@ -416,7 +426,7 @@ class TestLostReply:
     def test_of_a_claim_that_somebody_else_made(self, dynamodb: DynamoDBClient) -> None:
         store = DynamoStore(dynamodb, TABLE)
         write(store, READY, CLAIMED)
-        mine = decide.claim(READY, owner="another", timeout_s=60, now=2000)
+        mine = decide.claim(READY, owner="another", lease_until=92_000, now=2000)
         assert store.save([Change(READY, mine)]) == [Stale(CLAIMED)]
 
     def test_of_an_arrival(self, dynamodb: DynamoDBClient) -> None:
@@ -447,8 +457,31 @@ def test_keys_that_a_request_leaves_are_asked_for_again(
         return {**reply, "UnprocessedKeys": {table: {**wanted, "Keys": left}} if left else {}}
 
     monkeypatch.setattr(dynamodb, "batch_get_item", two_at_a_time)
-    assert store.get_outputs("r", ids) == dict.fromkeys(ids, '"out"')
+    assert store.get_outputs("r", ids, ROOM) == dict.fromkeys(ids, '"out"')
     assert asked == [5, 3, 1]
+
+
+def test_a_read_for_which_there_is_no_capacity_is_asked_again_and_then_given_up(
+    dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    store = DynamoStore(dynamodb, TABLE, pauses.append)
+    succeed_many(store, ["A"], '"out"')
+    real = dynamodb.batch_get_item
+    throttled = [True] * 3
+
+    def now_and_then(RequestItems: Any) -> Any:  # noqa: N803 - as boto3 names it
+        if throttled and throttled.pop():
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
+        return real(RequestItems=RequestItems)
+
+    monkeypatch.setattr(dynamodb, "batch_get_item", now_and_then)
+    assert store.get_outputs("r", ["A"], ROOM) == {"A": '"out"'}
+    assert pauses == list(PAUSES_S[:3])
+    throttled += [True] * 99
+    with pytest.raises(Retryable, match=rf"^{TABLE}: no capacity to read 1 items$"):
+        store.get_outputs("r", ["A"], ROOM)
+    assert pauses[3:] == list(PAUSES_S)
 
 
 def test_another_error_than_a_failed_condition_is_raised(dynamodb: DynamoDBClient) -> None:
@@ -486,3 +519,53 @@ def test_what_a_newer_release_added_survives_a_write(dynamodb: DynamoDBClient) -
     assert DynamoStore(dynamodb, TABLE).save([Change(READY, CLAIMED)]) == [Saved(CLAIMED)]
     item = dynamodb.get_item(TableName=TABLE, Key=codec.task_key("r", "t"))["Item"]
     assert item == {**codec.encode(CLAIMED), "colour": {"S": "blue"}}
+
+
+def test_a_run_that_this_release_cannot_read_keeps_no_other_out_of_a_list(dynamodb: DynamoDBClient) -> None:
+    store = DynamoStore(dynamodb, TABLE)
+    start_many(store, 3)
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key=codec.run_key("abc-001"),
+        UpdateExpression="SET #schema = :two",
+        ExpressionAttributeNames={"#schema": "schema"},
+        ExpressionAttributeValues={":two": {"N": "2"}},
+    )
+    page = store.list_runs(["abc"], 10, None)
+    assert [run.run_id for run in page.runs] == ["abc-002", "abc-000"]
+    assert page.unreadable == {
+        "abc-001": "RUN#abc-001/RUN: schema 2 is newer than 1, the newest that this release knows"
+    }
+
+
+# -- the runs that are open --------------------------------------------------------------------------------------------
+
+
+def test_open_runs_are_found_from_the_time_of_their_check(store: Store) -> None:
+    absent = [replace(NEW_RUN, run_id=f"run-{i:02d}") for i in range(12)]
+    started = [decide.start_run(run, 1000 * i) for i, run in enumerate(absent)]
+    store.save([Change(run, new) for run, new in zip(absent, started, strict=True)])
+    assert sorted(store.overdue(3000)) == ["run-00", "run-01", "run-02", "run-03"]
+    assert sorted(store.overdue(-1)) == []
+    assert len(list(store.overdue(99_999))) == 12
+
+    store.save([Change(started[0], decide.check_run(started[0], 50_000))])
+    store.save([Change(started[1], decide.succeed_run(started[1], 4000))])
+    failing = decide.fail_run(started[2], Failure("Boom", ""), 2500)
+    store.save([Change(started[2], failing)])
+    assert sorted(store.overdue(3000)) == ["run-02", "run-03"]
+    store.save([Change(failing, decide.settle_run(failing, 4000))])
+    assert sorted(store.overdue(3000)) == ["run-03"]
+
+
+def test_a_redriven_run_is_open_again(store: Store) -> None:
+    store.save([Change(NEW_RUN, STARTED)])
+    failing = decide.fail_run(STARTED, Failure("Boom", ""), 2500)
+    failed = decide.settle_run(failing, 4000)
+    again = decide.redrive_run(failed, arrived=frozenset({3}), deadline_at=None, check_at=9000)
+    store.save([Change(STARTED, failing)])
+    store.save([Change(failing, failed)])
+    assert list(store.overdue(99_999)) == []
+    store.save([Change(failed, again)])
+    assert store.get_run("r") == again
+    assert list(store.overdue(9000)) == ["r"]

@@ -44,6 +44,9 @@ def test_what_is_removed_asks_for_nothing() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
+        None,
+        "text",
+        [],
         {},
         {"eventName": "MODIFY"},
         {"eventName": "MODIFY", "dynamodb": None},
@@ -54,7 +57,7 @@ def test_what_is_removed_asks_for_nothing() -> None:
         record({"pk": "RUN#r", "sk": "TASK#t"}),
     ],
 )
-def test_what_is_no_record_of_the_table(broken: dict[str, Any]) -> None:
+def test_what_is_no_record_of_the_table(broken: Any) -> None:
     with pytest.raises(OrchestraError, match=r"^not a stream record of the table: "):
         task_of(broken)
 
@@ -64,3 +67,9 @@ def test_an_error_tells_nothing_of_a_record_s_content() -> None:
     with pytest.raises(OrchestraError) as error:
         task_of(broken)
     assert str(error.value) == "not a stream record of the table: 'e-1'"
+
+
+def test_an_error_is_short_whatever_its_record_s_id_is() -> None:
+    with pytest.raises(OrchestraError) as error:
+        task_of({"eventID": "x" * 1_000})
+    assert len(str(error.value)) < 120

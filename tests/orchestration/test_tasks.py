@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from botocore.stub import Stubber
 
 from orchestration import payload
 from orchestration.model import Failure
-from orchestration.tasks import BACKOFF_S, MAX_EVENT_BYTES, LambdaServices, Raised, Returned, result_of
+from orchestration.tasks import BACKOFF_S, MAX_EVENT_BYTES, LambdaServices, NotRun, Raised, Returned, result_of
 
 LIMIT = payload.LIMIT_BYTES
 URL = "https://lambda"
@@ -53,14 +54,18 @@ class Scripted:
         return answer
 
 
+def never() -> None:
+    raise AssertionError("a beat, though nothing was waited for")
+
+
 def invoke(
     *answers: dict[str, Any] | Exception, event: Any = None, timeout_s: float = 60
 ) -> tuple[Any, Scripted, list[float]]:
     """Return the result of one attempt, the client, and how long was waited."""
     client = Scripted(*answers)
     waited: list[float] = []
-    services = LambdaServices(lambda _: client, {"a": "fn-a"}, waited.append)  # type: ignore[arg-type,return-value]
-    return services.invoke("a", event or {"run_id": "r"}, timeout_s), client, waited
+    services = LambdaServices(lambda _: client, {"a": "fn-a"}, waited.append, 20)  # type: ignore[arg-type,return-value]
+    return services.invoke("a", event or {"run_id": "r"}, timeout_s, never), client, waited
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------
@@ -221,10 +226,10 @@ def test_the_request_is_one_that_lambda_knows(client: Callable[..., Any]) -> Non
             "invoke", answered(b'{"errorType":"Boom"}', failed=True), {"FunctionName": "fn-a", "Payload": b'{"x":1}'}
         )
         stub.add_client_error("invoke", "ResourceNotFoundException", "Function not found", 404)
-        services = LambdaServices(lambda _: real, {"a": "fn-a"}, lambda _: None)
-        assert services.invoke("a", {"x": 1}, 5) == Returned("1")
-        assert services.invoke("a", {"x": 1}, 5) == Raised(Failure("Boom", ""))
-        assert services.invoke("a", {"x": 1}, 5) == Raised(
+        services = LambdaServices(lambda _: real, {"a": "fn-a"}, lambda _: None, 20)
+        assert services.invoke("a", {"x": 1}, 5, never) == Returned("1")
+        assert services.invoke("a", {"x": 1}, 5, never) == Raised(Failure("Boom", ""))
+        assert services.invoke("a", {"x": 1}, 5, never) == Raised(
             Failure("Lambda.ResourceNotFoundException", "Function not found")
         )
         stub.assert_no_pending_responses()
@@ -237,14 +242,16 @@ def test_the_client_is_one_for_the_task_s_timeout() -> None:
         asked.append(timeout_s)
         return Scripted(answered(b"1"))
 
-    LambdaServices(make, {"a": "fn-a"}, lambda _: None).invoke("a", {}, 7)
+    LambdaServices(make, {"a": "fn-a"}, lambda _: None, 20).invoke("a", {}, 7, never)
     assert asked == [7]
 
 
 def test_a_service_that_is_not_deployed() -> None:
     client = Scripted()
-    services = LambdaServices(lambda _: client, {"a": "fn-a"}, lambda _: None)  # type: ignore[arg-type,return-value]
-    assert services.invoke("b", {}, 5) == Raised(Failure("Orchestra.UnknownService", "no service 'b' is deployed"))
+    services = LambdaServices(lambda _: client, {"a": "fn-a"}, lambda _: None, 20)  # type: ignore[arg-type,return-value]
+    assert services.invoke("b", {}, 5, never) == Raised(
+        Failure("Orchestra.UnknownService", "no service 'b' is deployed")
+    )
     assert client.requests == []
 
 
@@ -269,7 +276,7 @@ def test_a_function_that_is_busy_has_not_run(code: str, status: int) -> None:
 def test_a_function_that_stays_busy() -> None:
     throttled = refused("TooManyRequestsException", "Rate Exceeded.", 429)
     result, client, waited = invoke(*[throttled] * (len(BACKOFF_S) + 1))
-    assert result == Raised(Failure("Lambda.TooManyRequestsException", "Rate Exceeded."))
+    assert result == NotRun(Failure("Lambda.TooManyRequestsException", "Rate Exceeded."))
     assert len(client.requests) == len(BACKOFF_S) + 1
     assert waited == list(BACKOFF_S)
 
@@ -291,24 +298,57 @@ class Unread:
         ({"Payload": Unread(ReadTimeoutError(endpoint_url=URL))}, Failure("States.Timeout", "no result after 2.5 s")),
         (
             {"Payload": Unread(ResponseStreamingError(error="reset"))},
-            Failure("Lambda.ResponseStreamingError", "An error occurred while reading from response stream: reset"),
+            Failure(
+                "Orchestra.ConnectionLost",
+                "ResponseStreamingError: An error occurred while reading from response stream: reset",
+            ),
         ),
         (refused("ServiceException", "internal", 500), Failure("Lambda.ServiceException", "internal")),
         (refused("AccessDeniedException", "m" * 2000), Failure("Lambda.AccessDeniedException", "m" * 997 + "...")),
-        (
-            EndpointConnectionError(endpoint_url=URL),
-            Failure("Lambda.EndpointConnectionError", 'Could not connect to the endpoint URL: "https://lambda"'),
-        ),
-        (
-            ConnectTimeoutError(endpoint_url=URL),
-            Failure("Lambda.ConnectTimeoutError", 'Connect timeout on endpoint URL: "https://lambda"'),
-        ),
     ],
 )
 def test_an_invocation_that_breaks_is_one_attempt(answer: Any, failure: Failure) -> None:
     result, client, waited = invoke(answer, timeout_s=2.5)
     assert result == Raised(failure)
     assert (len(client.requests), waited) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            EndpointConnectionError(endpoint_url=URL),
+            'EndpointConnectionError: Could not connect to the endpoint URL: "https://lambda"',
+        ),
+        (
+            ConnectTimeoutError(endpoint_url=URL),
+            'ConnectTimeoutError: Connect timeout on endpoint URL: "https://lambda"',
+        ),
+    ],
+)
+def test_a_connection_that_was_never_made_has_carried_nothing(answer: Any, message: str) -> None:
+    assert invoke(answer)[0] == NotRun(Failure("Orchestra.ConnectionLost", message))
+
+
+def test_a_worker_gives_signs_of_life_for_as_long_as_it_waits() -> None:
+    """The function answers when the third beat has been heard."""
+    beats: list[int] = []
+    heard = threading.Event()
+
+    class Slow(Scripted):
+        def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+            assert heard.wait(30)
+            return super().invoke(FunctionName, Payload)
+
+    def beat() -> None:
+        beats.append(len(beats))
+        if len(beats) == 3:
+            heard.set()
+
+    slow = Slow(answered(b"1"))
+    services = LambdaServices(lambda _: slow, {"a": "fn-a"}, lambda _: None, 0.001)  # type: ignore[arg-type,return-value]
+    assert services.invoke("a", {}, 5, beat) == Returned("1")
+    assert beats[:3] == [0, 1, 2]
 
 
 def test_an_event_at_the_limit_of_lambda() -> None:

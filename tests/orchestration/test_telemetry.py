@@ -65,3 +65,23 @@ def test_a_line_tells_its_time_as_lambda_reads_it(monkeypatch: pytest.MonkeyPatc
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)", json.loads(stream.getvalue())["timestamp"]
     )
+
+
+def fail() -> None:
+    try:
+        json.loads("CANARY")
+    except ValueError as cause:
+        raise KeyError("CANARY") from cause
+
+
+def test_of_an_error_its_reason_and_its_way_are_told_and_its_text_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", stream)
+    with pytest.raises(KeyError) as error:
+        fail()
+    telemetry.failed("it failed", error.value, run_id="r")
+    assert "CANARY" not in stream.getvalue()
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["message"], line["run_id"]) == ("ERROR", "it failed", "r")
+    assert re.fullmatch(r"KeyError at test_telemetry\.py:\d+ fail", line["reason"])
+    assert [re.sub(r"\d+", "1", place) for place in line["trace"]][-1] == "test_telemetry.py:1 fail"

@@ -23,7 +23,9 @@ RUN = Run(
     status=RunStatus.FAILED,
     version=3,
     error=Failure("Boom", "it broke", task="A"),
+    epoch=2,
     started_at=1_000,
+    deadline_at=60_000,
     finished_at=9_000,
 )
 WORKFLOW = Workflow("w", {"A": Task("a"), "B": Task("b", after=["A"])})
@@ -33,7 +35,9 @@ SUMMARY = {
     "engine": "dynamodb",
     "status": "FAILED",
     "error": {"name": "Boom", "message": "it broke", "task": "A"},
+    "epoch": 2,
     "started_at": 1_000,
+    "deadline_at": 60_000,
     "finished_at": 9_000,
 }
 
@@ -48,7 +52,8 @@ def test_a_description_shows_every_task_of_the_graph() -> None:
         task_id="A",
         status=TaskStatus.FAILED,
         version=4,
-        attempt=2,
+        attempt=5,
+        released=3,
         owner="secret",
         error=Failure("Boom", "it broke"),
         ready_at=2_000,
@@ -65,6 +70,7 @@ def test_a_description_shows_every_task_of_the_graph() -> None:
                 "status": "FAILED",
                 "attempts": 2,
                 "ready_at": 2_000,
+                "due_at": None,
                 "started_at": 3_000,
                 "finished_at": 4_000,
                 "error": {"name": "Boom", "message": "it broke"},
@@ -75,12 +81,19 @@ def test_a_description_shows_every_task_of_the_graph() -> None:
                 "status": "PENDING",
                 "attempts": 0,
                 "ready_at": None,
+                "due_at": None,
                 "started_at": None,
                 "finished_at": None,
                 "error": None,
             },
         },
     }
+
+
+def test_a_task_that_waits_for_another_attempt_tells_when_that_is_due() -> None:
+    waiting = TaskState(run_id="r", task_id="A", status=TaskStatus.READY, attempt=1, ready_at=2_000, due_at=7_000)
+    shown = views.describe(RUN, WORKFLOW, {"A": waiting})["tasks"]["A"]
+    assert (shown["status"], shown["attempts"], shown["due_at"]) == ("READY", 1, 7_000)
 
 
 def test_a_description_of_a_large_run_fits_into_an_answer() -> None:

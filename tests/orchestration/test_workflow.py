@@ -18,6 +18,9 @@ from orchestration.workflow import Retry, Task, Workflow
 from tests.support import shapes
 
 LONGEST = "x" * 64
+SINGLE: dict[str, Any] = {"name": "w", "tasks": {"t": {"service": "s"}}}
+UP_TO_A_YEAR = "must be a whole number from 1 to 31536000"
+TASK_FIELDS = "service, after, params, timeout_s, retry, total_timeout_s, at_most_once"
 
 DIAMOND_CANONICAL = (
     '{"name":"abc","tasks":{'
@@ -122,6 +125,9 @@ def test_equal_graphs_are_one_version_however_they_are_written() -> None:
         Workflow("w", {"a": Task("s", params={"x": 1})}),
         Workflow("w", {"a": Task("s", timeout_s=61)}),
         Workflow("w", {"a": Task("s", retry=Retry(max_attempts=2))}),
+        Workflow("w", {"a": Task("s", total_timeout_s=60)}),
+        Workflow("w", {"a": Task("s", at_most_once=True)}),
+        Workflow("w", {"a": Task("s")}, timeout_s=60),
     ],
 )
 def test_every_difference_is_another_version(changed: Workflow) -> None:
@@ -134,6 +140,30 @@ def test_a_version_is_of_the_values_and_not_of_their_python_types() -> None:
     assert Workflow("w", {"a": Task("s", params={"x": 1})}).version != (
         Workflow("w", {"a": Task("s", params={"x": 1.0})}).version
     ), "params are the task's own: 1 and 1.0 are two values there"
+
+
+def test_what_is_not_used_is_left_out_so_that_older_definitions_keep_their_version() -> None:
+    assert Workflow("w", {"t": Task("s", total_timeout_s=None, at_most_once=False)}, timeout_s=None).canonical() == (
+        '{"name":"w","tasks":{"t":{"after":[],"params":{},'
+        '"retry":{"backoff":2,"delay_s":1,"max_attempts":1,"max_delay_s":60,"on":["*"]},"service":"s","timeout_s":60}}}'
+    )
+    every = Workflow("w", {"t": Task("s", total_timeout_s=90, at_most_once=True)}, timeout_s=120)
+    assert every.canonical() == (
+        '{"name":"w","tasks":{"t":{"after":[],"at_most_once":true,"params":{},'
+        '"retry":{"backoff":2,"delay_s":1,"max_attempts":1,"max_delay_s":60,"on":["*"]},"service":"s",'
+        '"timeout_s":60,"total_timeout_s":90}},"timeout_s":120}'
+    )
+    explicit = {"service": "s", "total_timeout_s": None, "at_most_once": False}
+    assert Workflow.from_json({"name": "w", "tasks": {"t": explicit}, "timeout_s": None}) == (
+        Workflow("w", {"t": Task("s")})
+    )
+
+
+@pytest.mark.parametrize("timeout_s", [1, 31_536_000])
+def test_a_deadline_of_a_run(timeout_s: int) -> None:
+    workflow = Workflow.from_json({**SINGLE, "timeout_s": timeout_s})
+    assert workflow.timeout_s == timeout_s
+    assert Workflow.from_json(json.loads(workflow.canonical())) == workflow
 
 
 def test_params_are_the_tasks_own_copy() -> None:
@@ -163,11 +193,12 @@ anything = st.recursive(
 retries = st.builds(
     Retry,
     max_attempts=st.integers(1, 100),
-    delay_s=st.floats(0, 900) | st.integers(0, 900),
+    delay_s=st.floats(0, 86_400) | st.integers(0, 86_400),
     backoff=st.floats(1, 10),
-    max_delay_s=st.floats(0, 900),
+    max_delay_s=st.floats(0, 86_400),
     on=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256), min_size=1, max_size=3),
 )
+durations = st.none() | st.integers(1, 31_536_000)
 
 
 @st.composite
@@ -176,17 +207,19 @@ def workflows(draw: st.DrawFn) -> Workflow:
     json_params = st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"])), st.integers() | st.none(), max_size=2
     )
-    tasks = {
-        id_: Task(
+    tasks = {}
+    for i, id_ in enumerate(ids):
+        retry = draw(retries)
+        tasks[id_] = Task(
             draw(names),
             after=draw(st.lists(st.sampled_from(ids[:i]), unique=True) if i else st.just([])),
             params=draw(json_params),
             timeout_s=draw(st.integers(1, 840)),
-            retry=draw(retries),
+            retry=retry,
+            total_timeout_s=draw(durations),
+            at_most_once=retry.max_attempts == 1 and draw(st.booleans()),
         )
-        for i, id_ in enumerate(ids)
-    }
-    return Workflow(draw(names), tasks)
+    return Workflow(draw(names), tasks, draw(durations))
 
 
 @given(workflows())
@@ -217,6 +250,8 @@ def test_every_definition_round_trips(workflow: Workflow) -> None:
                         "after": st.lists(names | st.text()) | anything,
                         "params": anything,
                         "timeout_s": anything,
+                        "total_timeout_s": anything,
+                        "at_most_once": anything,
                         "retry": anything
                         | st.dictionaries(st.sampled_from(["max_attempts", "delay_s", "on"]) | st.text(), anything),
                     },
@@ -249,16 +284,21 @@ def test_whatever_is_sent_is_a_definition_or_is_refused_in_one_line(value: objec
         {"service": "s", "retry": {"max_attempts": 1}},
         {"service": "s", "retry": {"max_attempts": 100}},
         {"service": "s", "retry": {"delay_s": 0}},
-        {"service": "s", "retry": {"delay_s": 900}},
+        {"service": "s", "retry": {"delay_s": 86_400}},
         {"service": "s", "retry": {"delay_s": 0.001}},
         {"service": "s", "retry": {"backoff": 1}},
         {"service": "s", "retry": {"backoff": 10}},
         {"service": "s", "retry": {"max_delay_s": 0}},
-        {"service": "s", "retry": {"max_delay_s": 900}},
+        {"service": "s", "retry": {"max_delay_s": 86_400}},
         {"service": "s", "retry": {"on": ["e"]}},
         {"service": "s", "retry": {"on": ["e" * 256]}},
         {"service": "s", "retry": {"on": ["Boom: the name can be é any text\n"]}},
         {"service": "s", "params": {"x": "y" * (LIMIT_BYTES - len('{"x":""}'))}},
+        {"service": "s", "total_timeout_s": 1},
+        {"service": "s", "total_timeout_s": 31_536_000},
+        {"service": "s", "at_most_once": True},
+        {"service": "s", "at_most_once": True, "retry": {"max_attempts": 1}},
+        {"service": "s", "at_most_once": False, "retry": {"max_attempts": 2}},
         {"service": LONGEST},
         {"service": "-"},
     ],
@@ -290,18 +330,21 @@ def test_what_is_within_the_limits(value: dict[str, Any]) -> None:
             {"retry": {"max_attempts": True}},
             "tasks.t.retry.max_attempts: must be a whole number from 1 to 100, not True",
         ),
-        ({"retry": {"delay_s": -1}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not -1"),
-        ({"retry": {"delay_s": 900.1}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not 900.1"),
-        ({"retry": {"delay_s": float("nan")}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not nan"),
-        ({"retry": {"delay_s": float("inf")}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not inf"),
-        ({"retry": {"delay_s": 1e308}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not 1e+308"),
-        ({"retry": {"delay_s": "1"}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not '1'"),
-        ({"retry": {"delay_s": False}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not False"),
-        ({"retry": {"delay_s": None}}, "tasks.t.retry.delay_s: must be a number from 0 to 900, not None"),
+        ({"retry": {"delay_s": -1}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not -1"),
+        ({"retry": {"delay_s": 86400.1}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not 86400.1"),
+        ({"retry": {"delay_s": float("nan")}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not nan"),
+        ({"retry": {"delay_s": float("inf")}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not inf"),
+        ({"retry": {"delay_s": 1e308}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not 1e+308"),
+        ({"retry": {"delay_s": "1"}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not '1'"),
+        ({"retry": {"delay_s": False}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not False"),
+        ({"retry": {"delay_s": None}}, "tasks.t.retry.delay_s: must be a number from 0 to 86400, not None"),
         ({"retry": {"backoff": 0.9}}, "tasks.t.retry.backoff: must be a number from 1 to 10, not 0.9"),
         ({"retry": {"backoff": 10.1}}, "tasks.t.retry.backoff: must be a number from 1 to 10, not 10.1"),
-        ({"retry": {"max_delay_s": 901}}, "tasks.t.retry.max_delay_s: must be a number from 0 to 900, not 901"),
-        ({"retry": {"max_delay_s": -0.1}}, "tasks.t.retry.max_delay_s: must be a number from 0 to 900, not -0.1"),
+        (
+            {"retry": {"max_delay_s": 86401}},
+            "tasks.t.retry.max_delay_s: must be a number from 0 to 86400, not 86401",
+        ),
+        ({"retry": {"max_delay_s": -0.1}}, "tasks.t.retry.max_delay_s: must be a number from 0 to 86400, not -0.1"),
         (
             {"retry": {"on": []}},
             'tasks.t.retry.on: must name at least one error, each of 1 to 256 characters; "*" is any error',
@@ -327,6 +370,23 @@ def test_what_is_within_the_limits(value: dict[str, Any]) -> None:
                 "tasks.t.retry.attempts: is not a field of a retry; "
                 "the fields are max_attempts, delay_s, backoff, max_delay_s, on"
             ),
+        ),
+        ({"total_timeout_s": 0}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not 0"),
+        ({"total_timeout_s": 31_536_001}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not 31536001"),
+        ({"total_timeout_s": -1}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not -1"),
+        ({"total_timeout_s": 60.5}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not 60.5"),
+        ({"total_timeout_s": True}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not True"),
+        ({"total_timeout_s": "60"}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not '60'"),
+        ({"total_timeout_s": float("nan")}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not nan"),
+        ({"total_timeout_s": float("inf")}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not inf"),
+        ({"total_timeout_s": 1e308}, f"tasks.t.total_timeout_s: {UP_TO_A_YEAR}, not 1e+308"),
+        ({"at_most_once": 1}, "tasks.t.at_most_once: must be true or false, not 1"),
+        ({"at_most_once": "true"}, "tasks.t.at_most_once: must be true or false, not 'true'"),
+        ({"at_most_once": None}, "tasks.t.at_most_once: must be true or false, not None"),
+        ({"at_most_once": []}, "tasks.t.at_most_once: must be true or false, not []"),
+        (
+            {"at_most_once": True, "retry": {"max_attempts": 2}},
+            "tasks.t.at_most_once: excludes a retry, and retry.max_attempts is 2; leave one out",
         ),
         ({"after": "a"}, "tasks.t.after: must be a list of strings, not a string"),
         ({"after": None}, "tasks.t.after: must be a list of strings, not null"),
@@ -355,9 +415,9 @@ def test_what_is_within_the_limits(value: dict[str, Any]) -> None:
         ({"service": None}, "tasks.t.service: None is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
         (
             {"colour": 1},
-            "tasks.t.colour: is not a field of a task; the fields are service, after, params, timeout_s, retry",
+            f"tasks.t.colour: is not a field of a task; the fields are {TASK_FIELDS}",
         ),
-        ({"": 1}, "tasks.t.'': is not a field of a task; the fields are service, after, params, timeout_s, retry"),
+        ({"": 1}, f"tasks.t.'': is not a field of a task; the fields are {TASK_FIELDS}"),
     ],
 )
 def test_a_task_that_breaks_a_rule(fields: dict[str, Any], line: str) -> None:
@@ -385,17 +445,26 @@ def test_a_task_that_breaks_a_rule(fields: dict[str, Any], line: str) -> None:
         ({"name": "w", "tasks": {1: {}}}, "tasks.1.service: is missing from the task"),
         ({"name": "w", "tasks": {"a\nb": {}}}, "tasks.a?b.service: is missing from the task"),
         ({"name": 5, "tasks": {"t": {"service": "s"}}}, "name: 5 is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        ({**SINGLE, "timeout_s": 0}, f"timeout_s: {UP_TO_A_YEAR}, not 0"),
+        ({**SINGLE, "timeout_s": 31_536_001}, f"timeout_s: {UP_TO_A_YEAR}, not 31536001"),
+        ({**SINGLE, "timeout_s": -1}, f"timeout_s: {UP_TO_A_YEAR}, not -1"),
+        ({**SINGLE, "timeout_s": 1.5}, f"timeout_s: {UP_TO_A_YEAR}, not 1.5"),
+        ({**SINGLE, "timeout_s": True}, f"timeout_s: {UP_TO_A_YEAR}, not True"),
+        ({**SINGLE, "timeout_s": "10"}, f"timeout_s: {UP_TO_A_YEAR}, not '10'"),
+        ({**SINGLE, "timeout_s": float("nan")}, f"timeout_s: {UP_TO_A_YEAR}, not nan"),
+        ({**SINGLE, "timeout_s": float("inf")}, f"timeout_s: {UP_TO_A_YEAR}, not inf"),
+        ({**SINGLE, "timeout_s": {}}, f"timeout_s: {UP_TO_A_YEAR}, not {{}}"),
         (
             {"name": "w", "tasks": {"t": {"service": "s"}}, "version": 1},
-            "version: is not a field of a workflow; the fields are name, tasks",
+            "version: is not a field of a workflow; the fields are name, tasks, timeout_s",
         ),
         (
             {"name": "w", "tasks": {"t": {"service": "s"}}, "": 1},
-            "'': is not a field of a workflow; the fields are name, tasks",
+            "'': is not a field of a workflow; the fields are name, tasks, timeout_s",
         ),
         (
             {"name": "w", "tasks": {"t": {"service": "s"}}, "x\n" * 60: 1},
-            "x?" * 38 + "x...: is not a field of a workflow; the fields are name, tasks",
+            "x?" * 38 + "x...: is not a field of a workflow; the fields are name, tasks, timeout_s",
         ),
     ],
 )

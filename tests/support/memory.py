@@ -8,11 +8,12 @@ from typing import Any
 
 from orchestration import codec, payload
 from orchestration.catalog import Entry
+from orchestration.errors import PayloadTooLarge
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
 from orchestration.payload import Json
 from orchestration.queue import Message
-from orchestration.store import Change, Outcome, R, Saved, Stale
-from orchestration.tasks import Raised, Result, Returned
+from orchestration.store import Change, Outcome, Page, R, Saved, Stale
+from orchestration.tasks import NotRun, Raised, Result, Returned
 from orchestration.workflow import Workflow
 
 
@@ -39,9 +40,12 @@ class MemoryStore:
         tasks = [t for t in self.records.values() if isinstance(t, TaskState) and t.run_id == run_id]
         return {t.task_id: replace(t, output=None) for t in sorted(tasks, key=lambda t: t.task_id)}
 
-    def get_outputs(self, run_id: str, task_ids: Sequence[str]) -> Mapping[str, str]:
+    def get_outputs(self, run_id: str, task_ids: Sequence[str], max_bytes: int) -> Mapping[str, str]:
         found = (self.get_run_and_task(run_id, task_id)[1] for task_id in task_ids)
-        return {task.task_id: task.output for task in found if task.output is not None}
+        outputs = {task.task_id: task.output for task in found if task.output is not None}
+        if sum(len(output.encode()) for output in outputs.values()) > max_bytes:
+            raise PayloadTooLarge(f"the outputs of {len(task_ids)} tasks are more than {max_bytes} bytes together")
+        return outputs
 
     def get_input(self, run: Run) -> str:
         return self.inputs[_key(codec.input_key(run.run_id, run.input_digest))]
@@ -58,11 +62,15 @@ class MemoryStore:
     def arrive(self, joins: Sequence[R], index: int) -> Sequence[Outcome[R]]:
         return [self._arrive(join, index) for join in joins]
 
-    def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> tuple[Sequence[Run], str | None]:
+    def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> Page:
         runs = [r for r in self.records.values() if isinstance(r, Run) and r.workflow in workflows]
         earlier = [r for r in runs if before is None or r.position < before]
         page = sorted(earlier, key=lambda r: r.position, reverse=True)[:limit]
-        return page, page[-1].position if len(page) == limit else None
+        return Page(page, page[-1].position if len(page) == limit else None)
+
+    def overdue(self, now: int) -> Iterator[str]:
+        runs = [r for r in self.records.values() if isinstance(r, Run)]
+        yield from (r.run_id for r in runs if r.check_at is not None and r.check_at <= now)
 
     def _stored(self, record: R) -> R | None:
         stored = self.records.get(_key(codec.key_of(record)))
@@ -137,15 +145,19 @@ class MemoryQueue:
 
 @dataclass
 class FakeServices:
-    """Runs a function of the event in place of a service; an exception of it is the task's failure."""
+    """Runs a function of the event in place of a service; an exception of it is the task's failure.
 
-    run: Callable[[Mapping[str, Json]], Json] = lambda event: event["task_id"]
+    It may return NotRun: the service is busy then.
+    """
+
+    run: Callable[[Mapping[str, Json]], Json | NotRun] = lambda event: event["task_id"]
     calls: list[tuple[str, Mapping[str, Json], float]] = field(default_factory=list)
 
-    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float) -> Result:
+    def invoke(self, service: str, event: Mapping[str, Json], timeout_s: float, beat: Callable[[], None]) -> Result:
         self.calls.append((service, event, timeout_s))
         try:
-            return Returned(payload.dump(self.run(event), what="the task's output"))
+            result = self.run(event)
+            return result if isinstance(result, NotRun) else Returned(payload.dump(result, what="the task's output"))
         except Exception as exc:  # noqa: BLE001 - whatever a task raises is its failure
             return Raised(Failure(type(exc).__name__, str(exc)))
 

@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+KEYS = {"pk": "S", "sk": "S", "runs_pk": "S", "runs_sk": "S", "open_pk": "S", "check_at": "N"}
+
+
+def _index(name: str, hash_key: str, range_key: str) -> dict[str, Any]:
+    keys = [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]
+    return {"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": "KEYS_ONLY"}}
+
+
 SCHEMA: Mapping[str, Any] = {
     "BillingMode": "PAY_PER_REQUEST",
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    "AttributeDefinitions": [
-        {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "runs_pk", "runs_sk")
-    ],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "runs",
-            "KeySchema": [
-                {"AttributeName": "runs_pk", "KeyType": "HASH"},
-                {"AttributeName": "runs_sk", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
-    ],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in KEYS.items()],
+    "GlobalSecondaryIndexes": [_index("runs", "runs_pk", "runs_sk"), _index("open_runs", "open_pk", "check_at")],
     "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
 }
 

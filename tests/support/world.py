@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.catalog import Catalog
-from orchestration.engine import Engine, Executed, Skipped
+from orchestration.engine import Engine, Executed, Skipped, Swept
 from orchestration.model import Run, TaskState
+from orchestration.overdue import Repair
 from orchestration.payload import Json
 from orchestration.queue import Message
 from orchestration.workflow import Workflow
@@ -81,6 +82,23 @@ class World:
         outcome = self.engine(wire).execute(thing, services)
         self.outcomes.append(outcome)
 
+    def sweep(self, run_id: str = "r") -> Swept:
+        """Let time pass until the sweeper looks at a run, and let it."""
+        self.clock.time = max(self.clock.time, self.run(run_id).check_at or 0)
+        swept = self.engine().sweep(run_id)
+        self.ended += [swept.run] if swept.ended and swept.run else []
+        return swept
+
+    def heal(self, run_id: str = "r") -> list[Repair]:
+        """Deliver and sweep until the run has ended. Return what was repaired."""
+        repairs: list[Repair] = []
+        for _ in range(100):
+            self.settle()
+            if self.run(run_id).check_at is None:
+                return repairs
+            repairs += self.sweep(run_id).repairs
+        raise AssertionError("still not ended after 100 sweeps")
+
     def run(self, run_id: str = "r") -> Run:
         stored = self.store.get_run(run_id)
         assert stored is not None
@@ -88,6 +106,9 @@ class World:
 
     def task(self, task_id: str, run_id: str = "r") -> TaskState:
         return self.store.get_run_and_task(run_id, task_id)[1]
+
+    def outputs(self, task_ids: Sequence[str], run_id: str = "r") -> Mapping[str, str]:
+        return self.store.get_outputs(run_id, task_ids, 1_000_000)
 
     def statuses(self, workflow: Workflow, run_id: str = "r") -> dict[str, str]:
         """Return the status of every task of the graph: one without an item is PENDING."""
