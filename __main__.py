@@ -8,6 +8,7 @@ from components.engine import EngineArgs
 from components.orchestration_table import OrchestrationTable
 from components.orchestrator import Orchestrator
 from components.settings import Settings
+from components.sweeper import Sweeper
 from components.task_service import TaskService
 from components.worker_pool import WorkerPool
 from orchestration.workflow import Task, Workflow
@@ -36,6 +37,8 @@ engine: EngineArgs = {
     "table_name": table.table_name,
     "table_arn": table.table_arn,
     "services": {n: service.function_name for n, service in services.items()},
+    "grace_s": settings.grace_s,
+    "lease_slack_s": settings.lease_slack_s,
     "defaults": defaults,
 }
 pool = WorkerPool("worker", {**engine, "function_arns": arns, "max_workers": settings.max_workers})
@@ -47,13 +50,19 @@ orchestrator = Orchestrator(
         "stream_arn": table.stream_arn,
         "queue_url": pool.queue_url,
         "queue_arn": pool.queue_arn,
+        "dead_letters_url": pool.dead_letters_url,
+        "dead_letters_arn": pool.dead_letters_arn,
     },
 )
+sweeper = Sweeper("sweeper", {**engine, "queue_url": pool.queue_url, "queue_arn": pool.queue_arn})
 
 pulumi.export("table_name", table.table_name)
 pulumi.export("table_stream_arn", table.stream_arn)
 pulumi.export("orchestrator_arn", orchestrator.orchestrator_arn)
 pulumi.export("worker_arn", pool.worker_arn)
 pulumi.export("worker_queue_url", pool.queue_url)
+pulumi.export("sweeper_arn", sweeper.sweeper_arn)
+pulumi.export("dead_letters_url", pool.dead_letters_url)
+pulumi.export("failed_records_url", orchestrator.failed_records_url)
 pulumi.export("task_function_arns", arns)
 pulumi.export("region", get_region_output().region)

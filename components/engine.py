@@ -1,4 +1,4 @@
-"""What the engine's two functions share: their code, and the variables that tell them where everything is."""
+"""What the engine's functions share: their code, and the variables that tell them where everything is."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "orchestration"
 
 # Source: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (2026): 4 KB for names and values together.
 MAX_ENVIRONMENT_BYTES = 4096
-OTHER_VARIABLES_BYTES = 640  # a table's name and a queue's URL at their longest, and the Powertools settings
+OTHER_VARIABLES_BYTES = 1024  # a table's name and three queues' URLs at their longest, and the settings
 
 
 class EngineArgs(TypedDict):
@@ -27,6 +27,12 @@ class EngineArgs(TypedDict):
 
     services: Mapping[str, pulumi.Input[str]]
     """The name of each service's function."""
+
+    grace_s: int
+    """How long a message or a stream record may be under way before it is taken for lost."""
+
+    lease_slack_s: int
+    """How much longer than its timeout a task is left to its worker."""
 
     defaults: FunctionDefaults
 
@@ -51,9 +57,17 @@ def engine_defaults(args: EngineArgs) -> FunctionDefaults:
     return {**defaults, "log_level": "DEBUG" if defaults["log_level"] == "DEBUG" else "INFO"}
 
 
-def engine_environment(args: EngineArgs, module: str, *, queue_url: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+def engine_environment(
+    args: EngineArgs,
+    module: str,
+    *,
+    queue_url: pulumi.Input[str],
+    dead_letters_url: pulumi.Input[str] | None = None,
+    failed_records_url: pulumi.Input[str] | None = None,
+) -> dict[str, pulumi.Input[str]]:
     """Return the variables of an engine function. Raises ProgramError if the map of services cannot fit in them.
 
+    The last two are for the functions that set aside what cannot be handled, or look at it.
     A function's name is not known before the deploy, but its length is: Pulumi appends eight characters.
     """
     services = args["services"]
@@ -64,9 +78,13 @@ def engine_environment(args: EngineArgs, module: str, *, queue_url: pulumi.Input
             f"services: the names of {len(services)} take {len(longest)} bytes of the engine's environment, and Lambda"
             f" leaves {room}; deploy fewer services in one stack, or give them shorter names"
         )
+    quarantines = {"DEAD_LETTERS_URL": dead_letters_url, "FAILED_RECORDS_URL": failed_records_url}
     return {
         "TABLE_NAME": args["table_name"],
         "QUEUE_URL": queue_url,
+        **{name: url for name, url in quarantines.items() if url is not None},
+        "GRACE_S": str(args["grace_s"]),
+        "LEASE_SLACK_S": str(args["lease_slack_s"]),
         "SERVICES": pulumi.Output.json_dumps(dict(sorted(services.items()))),
         "POWERTOOLS_SERVICE_NAME": module,
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",

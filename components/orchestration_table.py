@@ -5,6 +5,9 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws.dynamodb as dynamodb
 
+# The types of all keys, of the table and of its indexes: DynamoDB takes no other attributes here.
+KEYS = {"pk": "S", "sk": "S", "runs_pk": "S", "runs_sk": "S", "open_pk": "S", "check_at": "N"}
+
 
 class OrchestrationTableArgs(TypedDict):
     protect: NotRequired[bool]
@@ -12,7 +15,7 @@ class OrchestrationTableArgs(TypedDict):
 
 
 class OrchestrationTable(pulumi.ComponentResource):
-    """The table, on demand, with its stream, its index of runs, its expiry and its backups."""
+    """The table, on demand, with its stream, its indexes of runs, its expiry and its backups."""
 
     table_name: pulumi.Output[str]
     table_arn: pulumi.Output[str]
@@ -26,17 +29,11 @@ class OrchestrationTable(pulumi.ComponentResource):
             billing_mode="PAY_PER_REQUEST",
             hash_key="pk",
             range_key="sk",
-            # Only what is a key is declared: DynamoDB refuses the rest.
-            attributes=[{"name": key, "type": "S"} for key in ("pk", "sk", "runs_pk", "runs_sk")],
+            attributes=[{"name": name, "type": kind} for name, kind in KEYS.items()],
             global_secondary_indexes=[
-                {
-                    "name": "runs",
-                    "key_schemas": [
-                        {"attribute_name": "runs_pk", "key_type": "HASH"},
-                        {"attribute_name": "runs_sk", "key_type": "RANGE"},
-                    ],
-                    "projection_type": "KEYS_ONLY",
-                }
+                _index("runs", "runs_pk", "runs_sk"),
+                # Only a run that has not ended has these keys: the sweeper finds what is due, and reads nothing else.
+                _index("open_runs", "open_pk", "check_at"),
             ],
             stream_enabled=True,
             stream_view_type="NEW_IMAGE",
@@ -51,3 +48,14 @@ class OrchestrationTable(pulumi.ComponentResource):
         self.register_outputs(
             {"table_name": self.table_name, "table_arn": self.table_arn, "stream_arn": self.stream_arn}
         )
+
+
+def _index(name: str, hash_key: str, range_key: str) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
+    return {
+        "name": name,
+        "key_schemas": [
+            {"attribute_name": hash_key, "key_type": "HASH"},
+            {"attribute_name": range_key, "key_type": "RANGE"},
+        ],
+        "projection_type": "KEYS_ONLY",
+    }

@@ -18,11 +18,12 @@ from orchestration.workflow import Workflow
 MEMORY_MB = 512
 TIMEOUT_S = 300
 
-# The stream is read in order by key, so that a record that cannot be handled holds up those behind it. What many
-# tries in an hour do not mend is set aside, in the queue of failed records, and the stream goes on.
+# The stream is read in order by key, so that a record that cannot be handled holds up those behind it. The function
+# itself sets aside, in the queue of failed records, what no other try could mend; Lambda does so with what it could not
+# mend in these tries or this time, and the sweeper does in the end what had to follow from it.
 BATCH_SIZE = 100
 PARALLELIZATION = 10
-MAX_RETRIES = 50
+MAX_RETRIES = 10
 MAX_RECORD_AGE_S = 3600
 
 # Only the writes that say that the stream shall act on them, so that nobody pays for looking at the others.
@@ -40,12 +41,17 @@ class OrchestratorArgs(EngineArgs):
 
     queue_arn: pulumi.Input[str]
 
+    dead_letters_url: pulumi.Input[str]
+    """The queue of messages that no Worker could handle."""
+
+    dead_letters_arn: pulumi.Input[str]
+
 
 class Orchestrator(pulumi.ComponentResource):
     """The function, its role, its place on the stream, and the queue of records that it could not handle."""
 
     orchestrator_arn: pulumi.Output[str]
-    failed_queue_url: pulumi.Output[str]
+    failed_records_url: pulumi.Output[str]
 
     def __init__(self, name: str, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("orchestra:components:Orchestrator", name, None, opts)
@@ -59,19 +65,28 @@ class Orchestrator(pulumi.ComponentResource):
             code=engine_code("orchestrator", {"orchestration/workflows.json": declared}),
             memory_mb=MEMORY_MB,
             timeout_s=TIMEOUT_S,
-            environment=engine_environment(args, "orchestrator", queue_url=args["queue_url"]),
+            environment=engine_environment(
+                args,
+                "orchestrator",
+                queue_url=args["queue_url"],
+                dead_letters_url=args["dead_letters_url"],
+                failed_records_url=self.failed_records.url,
+            ),
             statements=pulumi.Output.all(
                 table_arn=args["table_arn"],
                 stream_arn=args["stream_arn"],
                 worker_queue_arn=args["queue_arn"],
-                failed_queue_arn=self.failed_records.arn,
+                dead_letters_arn=args["dead_letters_arn"],
+                failed_records_arn=self.failed_records.arn,
             ).apply(lambda known: policies.orchestrator(**known)),
         )
         self.log_group, self.role, self.function = parts.log_group, parts.role, parts.function
         self.mapping = self._mapping(name, args["stream_arn"], depends_on=parts.policy)
         self.orchestrator_arn = self.function.arn
-        self.failed_queue_url = self.failed_records.url
-        self.register_outputs({"orchestrator_arn": self.orchestrator_arn, "failed_queue_url": self.failed_queue_url})
+        self.failed_records_url = self.failed_records.url
+        self.register_outputs(
+            {"orchestrator_arn": self.orchestrator_arn, "failed_records_url": self.failed_records_url}
+        )
 
     def _mapping(
         self, name: str, stream_arn: pulumi.Input[str], *, depends_on: pulumi.Resource
@@ -90,6 +105,7 @@ class Orchestrator(pulumi.ComponentResource):
             function_response_types=["ReportBatchItemFailures"],
             destination_config={"on_failure": {"destination_arn": self.failed_records.arn}},
             filter_criteria={"filters": [{"pattern": json.dumps(FILTER)}]},
+            metrics_config={"metrics": ["EventCount"]},  # how many are filtered out, fail, are dropped or set aside
             # Lambda reads the stream with the function's role, and checks that it may when the mapping is created.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[depends_on]),
         )

@@ -28,14 +28,16 @@ def lambda_trust(account_id: str) -> Document:
 
     Source: docs.aws.amazon.com/lambda/latest/dg/permissions-managed-policies.html, on `aws:SourceAccount` (2026).
     """
-    return _document(
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
-        }
-    )
+    return _trust("lambda.amazonaws.com", {"aws:SourceAccount": account_id})
+
+
+def scheduler_trust(*, account_id: str, group_arn: str) -> Document:
+    """Return the trust of a schedule's role: EventBridge Scheduler alone, and only for one group of schedules.
+
+    The service names the group, and not the schedule, as the source.
+    Source: docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html (2026).
+    """
+    return _trust("scheduler.amazonaws.com", {"aws:SourceAccount": account_id, "aws:SourceArn": group_arn})
 
 
 def function(*, log_group_arn: str, statements: Sequence[Statement] = ()) -> Document:
@@ -44,7 +46,9 @@ def function(*, log_group_arn: str, statements: Sequence[Statement] = ()) -> Doc
     return _document(logs, XRAY, *statements)
 
 
-def orchestrator(*, table_arn: str, stream_arn: str, worker_queue_arn: str, failed_queue_arn: str) -> list[Statement]:
+def orchestrator(
+    *, table_arn: str, stream_arn: str, worker_queue_arn: str, dead_letters_arn: str, failed_records_arn: str
+) -> list[Statement]:
     """Return what the Orchestrator may do with the runs, their stream and the queues."""
     return [
         _allow(
@@ -59,7 +63,7 @@ def orchestrator(*, table_arn: str, stream_arn: str, worker_queue_arn: str, fail
             ],
             [table_arn],
         ),
-        _allow("ListRuns", ["dynamodb:Query"], [f"{table_arn}/index/runs"]),
+        _allow("ListRuns", ["dynamodb:Query"], [f"{table_arn}/index/open_runs", f"{table_arn}/index/runs"]),
         _allow(
             "Stream",
             [
@@ -71,12 +75,19 @@ def orchestrator(*, table_arn: str, stream_arn: str, worker_queue_arn: str, fail
             [stream_arn],
         ),
         _allow("Dispatch", ["sqs:SendMessage"], [worker_queue_arn]),
-        _allow("SetAside", ["sqs:SendMessage"], [failed_queue_arn]),
+        _allow("SetAside", ["sqs:SendMessage"], [failed_records_arn]),
+        _allow(
+            "DeadLetters",
+            ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+            [dead_letters_arn, failed_records_arn],
+        ),
     ]
 
 
-def worker(*, table_arn: str, queue_arn: str, task_function_arns: Sequence[str]) -> list[Statement]:
-    """Return what the Worker may do with the runs, its queue and the task functions."""
+def worker(
+    *, table_arn: str, queue_arn: str, dead_letters_arn: str, task_function_arns: Sequence[str]
+) -> list[Statement]:
+    """Return what the Worker may do with the runs, its queues and the task functions."""
     return [
         _allow("Claim", ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"], [table_arn]),
         _allow(
@@ -84,8 +95,25 @@ def worker(*, table_arn: str, queue_arn: str, task_function_arns: Sequence[str])
             ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
             [queue_arn],
         ),
+        _allow("SetAside", ["sqs:SendMessage"], [dead_letters_arn]),
         _allow("Invoke", ["lambda:InvokeFunction"], sorted(task_function_arns)),
     ]
+
+
+def sweeper(*, table_arn: str, worker_queue_arn: str) -> list[Statement]:
+    """Return what the Sweeper may do with the runs and the worker queue."""
+    return [
+        _allow("Find", ["dynamodb:Query"], [f"{table_arn}/index/open_runs"]),
+        _allow(
+            "Repair", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"], [table_arn]
+        ),
+        _allow("Dispatch", ["sqs:SendMessage"], [worker_queue_arn]),
+    ]
+
+
+def invocation(function_arn: str) -> Document:
+    """Return the permission to invoke one function, and nothing else."""
+    return _document(_allow("Invoke", ["lambda:InvokeFunction"], [function_arn]))
 
 
 def tls_only(queue_arn: str) -> Document:
@@ -98,6 +126,18 @@ def tls_only(queue_arn: str) -> Document:
             "Action": "sqs:*",
             "Resource": queue_arn,
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def _trust(service: str, source: dict[str, str]) -> Document:
+    """Return who may assume a role: a service, as long as it acts for this source."""
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": source},
         }
     )
 

@@ -8,6 +8,7 @@ from typing import Self, TypedDict
 import pulumi
 
 from components.errors import ProgramError
+from orchestration.timing import Timing
 
 ARCHITECTURES = ("arm64", "x86_64")
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
@@ -19,6 +20,8 @@ RETENTION_DAYS = (
 )
 
 CONCURRENCY = range(2, 1001)
+GRACE_S = range(5, 3601)
+LEASE_SLACK_S = range(5, 301)
 
 
 class FunctionDefaults(TypedDict):
@@ -40,6 +43,8 @@ class Settings:
     architecture: str = "arm64"
     protect_data: bool = False
     max_workers: int = 0  # 0 is no limit of its own
+    grace_s: int = Timing.grace_s
+    lease_slack_s: int = Timing.lease_slack_s
     container_images: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,6 +56,8 @@ class Settings:
                 "workerMaximumConcurrency",
                 f"is {self.max_workers}, and must be 0 (no limit) or from 2 to 1000",
             )
+        _require_within("graceSeconds", self.grace_s, GRACE_S)
+        _require_within("leaseSlackSeconds", self.lease_slack_s, LEASE_SLACK_S)
         for service, uri in self.container_images.items():
             if not isinstance(uri, str) or not uri:
                 raise _error("containerImages", f"gives {service!r} {uri!r}, and an image URI is a string")
@@ -65,6 +72,8 @@ class Settings:
             architecture=config.get("architecture") or cls.architecture,
             protect_data=_boolean(config, "protectData", default=cls.protect_data),
             max_workers=_integer(config, "workerMaximumConcurrency", cls.max_workers),
+            grace_s=_integer(config, "graceSeconds", cls.grace_s),
+            lease_slack_s=_integer(config, "leaseSlackSeconds", cls.lease_slack_s),
             container_images=_object(config, "containerImages"),
         )
 
@@ -118,6 +127,11 @@ def _object(config: pulumi.Config, key: str) -> dict[str, str]:
 def _require(key: str, value: object, allowed: Collection[object]) -> None:
     if value not in allowed:
         raise _error(key, f"is {value!r}, and must be one of {', '.join(str(item) for item in allowed)}")
+
+
+def _require_within(key: str, value: int, allowed: range) -> None:
+    if value not in allowed:
+        raise _error(key, f"is {value}, and must be from {allowed[0]} to {allowed[-1]}")
 
 
 def _error(key: str, problem: str) -> ProgramError:

@@ -36,6 +36,8 @@ class WorkerPool(pulumi.ComponentResource):
     queue_url: pulumi.Output[str]
     queue_arn: pulumi.Output[str]
     worker_arn: pulumi.Output[str]
+    dead_letters_url: pulumi.Output[str]
+    dead_letters_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: WorkerPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("orchestra:components:WorkerPool", name, None, opts)
@@ -48,10 +50,13 @@ class WorkerPool(pulumi.ComponentResource):
             code=engine_code("worker"),
             memory_mb=MEMORY_MB,
             timeout_s=TIMEOUT_S,
-            environment=engine_environment(args, "worker", queue_url=self.queue.url),
+            environment=engine_environment(
+                args, "worker", queue_url=self.queue.url, dead_letters_url=self.dead_letters.url
+            ),
             statements=pulumi.Output.all(
                 table_arn=args["table_arn"],
                 queue_arn=self.queue.arn,
+                dead_letters_arn=self.dead_letters.arn,
                 task_function_arns=list(args["function_arns"].values()),
             ).apply(lambda known: policies.worker(**known)),
         )
@@ -61,7 +66,17 @@ class WorkerPool(pulumi.ComponentResource):
         self.queue_url = self.queue.url
         self.queue_arn = self.queue.arn
         self.worker_arn = self.function.arn
-        self.register_outputs({"queue_url": self.queue_url, "queue_arn": self.queue_arn, "worker_arn": self.worker_arn})
+        self.dead_letters_url = self.dead_letters.url
+        self.dead_letters_arn = self.dead_letters.arn
+        self.register_outputs(
+            {
+                "queue_url": self.queue_url,
+                "queue_arn": self.queue_arn,
+                "worker_arn": self.worker_arn,
+                "dead_letters_url": self.dead_letters_url,
+                "dead_letters_arn": self.dead_letters_arn,
+            }
+        )
 
     def _queues(self, name: str) -> tuple[sqs.Queue, sqs.Queue]:
         dead_letters = make_queue(f"{name}-dead-letters", parent=self)
@@ -104,6 +119,7 @@ class WorkerPool(pulumi.ComponentResource):
             maximum_batching_window_in_seconds=0,
             function_response_types=["ReportBatchItemFailures"],
             scaling_config={"maximum_concurrency": concurrency} if concurrency else None,
+            metrics_config={"metrics": ["EventCount"]},  # how many fail, and are deleted
             # Lambda reads the queue with the function's role, and checks that it may when the mapping is created.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[depends_on]),
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import server
+from local.errors import LocalError
 from local.locks import sole_command
 from local.paths import Project, find_project
 from local.plan import UNKNOWN
@@ -15,7 +16,7 @@ from local.state import Phase, StateStore
 if TYPE_CHECKING:
     from local.operation import Operation
 
-__all__ = ["UNKNOWN", "Deployment", "Event", "Result", "deploy", "down", "preview", "reset", "running", "up"]
+__all__ = ["UNKNOWN", "Deployment", "Event", "Result", "deploy", "down", "preview", "reset", "restart", "running", "up"]
 
 
 def running(stack: str = "local", project: Path | None = None) -> Deployment | None:
@@ -49,6 +50,19 @@ def deploy(
 def preview(stack: str = "local", on_event: OnEvent = ignore, *, project: Path | None = None) -> Result:
     """Return what `deploy` would do. Writes nothing, and starts nothing."""
     return _operation(find_project(stack, project), on_event).preview()
+
+
+def restart(stack: str = "local", *, project: Path | None = None) -> Deployment:
+    """Stop the emulator, if it runs, and start it again with what it held. Raises LocalError if that is nothing."""
+    where = find_project(stack, project)
+    with sole_command(where.state_dir, stack):
+        server.stop(where.state_dir)
+        stopped = server.kept(where.state_dir)
+        if stopped is None:
+            raise LocalError(f"there is nothing in stack {stack!r}: `orchestra local up` deploys it")
+        emulator = server.start(where.state_dir, stopped.region)
+        server.await_ready(where.state_dir, emulator)
+        return deployment_of(where, emulator, StateStore(emulator, stack).load())
 
 
 def down(stack: str = "local", *, project: Path | None = None) -> bool:

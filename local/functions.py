@@ -91,7 +91,7 @@ def _launcher(runtime: str) -> Entries:
 
 def _python_launcher(interpreter: Path) -> Entries:
     # -I: nothing of this machine's Python settings, user packages or working directory.
-    return _entries([str(interpreter), "-I"], "python_runtime.py")
+    return _entries([str(interpreter), "-I"], "python_runtime.py", "python_faults.py")
 
 
 @cache
@@ -99,9 +99,9 @@ def _program(name: str) -> bytes:
     return (_BOOTSTRAP / name).read_bytes()
 
 
-def _entries(command: list[str], program: str) -> Entries:
+def _entries(command: list[str], program: str, *beside: str) -> Entries:
     line = f'exec {shlex.join(command)} "$LAMBDA_TASK_ROOT/{_FOLDER}/{program}"\n'
     return {
         "bootstrap": Entry(f"#!/bin/sh\n{line}".encode(), executable=True),
-        f"{_FOLDER}/{program}": Entry(_program(program)),
+        **{f"{_FOLDER}/{name}": Entry(_program(name)) for name in (program, *beside)},
     }

@@ -28,15 +28,21 @@ class Operation:
     def preview(self) -> Result:
         settings = program.load_settings(self._where)
         emulator = server.running(self._folder)
+        if emulator is None and server.kept(self._folder) is not None:
+            raise LocalError(f"stack {self._where.stack!r} has stopped: `orchestra local up` starts it again")
         state = self._store(emulator).load() if emulator else State()
         return self._result(self._plan(settings, state, self._on_event))
 
     def deploy(self, port: int | None = None) -> Result:
         settings = program.load_settings(self._where)
+        known = server.running(self._folder) or server.kept(self._folder)
+        if known is None:
+            return self._deploy_first(settings, port)
+        self._check_place(known, settings, port)
         emulator = server.running(self._folder)
         if emulator is None:
-            return self._deploy_first(settings, port)
-        self._check_place(emulator, settings, port)
+            self._on_event(Event("Starting the emulator, with what it held"))
+            emulator = server.start(self._folder, known.region)
         server.await_ready(self._folder, emulator)  # a command that was killed may have left it starting
         state = self._store(emulator).load()
         planner = self._plan(settings, state, ignore)
@@ -46,9 +52,9 @@ class Operation:
 
     def reset(self) -> Result:
         self._plan(program.load_settings(self._where), State(), ignore)
-        emulator = server.running(self._folder)
+        known = server.running(self._folder) or server.kept(self._folder)
         server.remove(self._folder)
-        return self.deploy(emulator.port if emulator else None)
+        return self.deploy(known.port if known else None)
 
     def _deploy_first(self, settings: program.Settings, port: int | None) -> Result:
         """Start the emulator while the plan is made; stop it again if nothing came to stand in it."""
@@ -61,7 +67,7 @@ class Operation:
             return self._apply(settings, emulator, state)
         except BaseException:
             if not state.resources:
-                server.stop(self._folder)
+                server.remove(self._folder)
             raise
 
     def _apply(self, settings: program.Settings, emulator: Emulator, state: State) -> Result:
@@ -77,6 +83,7 @@ class Operation:
         deployer.begin()
         program.run(self._where, settings, deployer, dry_run=False)
         deployer.finish()
+        server.checkpoint(emulator)
         return self._result(deployer, deployment_of(self._where, emulator, state))
 
     def _unchanged(self, planner: Planner, emulator: Emulator, state: State) -> Result:
@@ -102,7 +109,7 @@ class Operation:
     def _check_place(self, emulator: Emulator, settings: program.Settings, port: int | None) -> None:
         stack = self._where.stack
         if port not in {None, emulator.port}:
-            raise LocalError(f"the emulator of stack {stack!r} runs on port {emulator.port}: `down` it to move it")
+            raise LocalError(f"the emulator of stack {stack!r} is on port {emulator.port}: `down` it to move it")
         if emulator.region != settings.region:
             raise LocalError(f"stack {stack!r} stands in {emulator.region}: `down` it to move it to {settings.region}")
 

@@ -3,6 +3,9 @@
 The emulator inherits a lock (`emulator.lock`), which the kernel frees when the process ends. So a held lock says that
 the recorded process is alive and ours, and a free one that it is gone, whatever runs under its pid or port by now.
 While it starts, its answers carry a mark made for this start, so that another server on its port is not taken for it.
+
+What it holds is kept in its folder, and is there again after the next start: all of it if it was stopped, and all but
+about the last second if it was killed. See `bootstrap/emulator.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -28,8 +32,10 @@ ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - no secret at all
 ACCOUNT = "000000000000"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+_CHECKPOINT_TIMEOUT_S = 60.0
 # SQS takes five batches at once by default; one function may thus fan out to tens of others.
 MAXIMUM_CONCURRENCY = 200
+_PROGRAM = Path(__file__).parent / "bootstrap" / "emulator.py"
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,30 @@ def running(folder: Path) -> Emulator | None:
         return None  # it has been started this very moment
 
 
-def start(folder: Path, region: str, port: int | None = None) -> Emulator:
-    """Start an emulator in `folder` and record it; use `await_ready` before the first request.
+def kept(folder: Path) -> Emulator | None:
+    """Return the emulator that was stopped in `folder`, or None if it held nothing, or is running."""
+    if running(folder) is not None or not (folder / "kept" / "checkpoint.json").exists():
+        return None
+    try:
+        return Emulator(pid=0, **json.loads((folder / "emulator.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
-    Without a `port`, the one of the last start is used if it is still free, so that clients keep their settings.
+
+def start(folder: Path, region: str, port: int | None = None) -> Emulator:
+    """Start an emulator in `folder`, with what the last one there held; use `await_ready` before the first request.
+
+    Without a `port`, the one of the last start is used if it is still free, so that clients keep their settings. What
+    was kept can only be on the port of the last start: it names its queues by it.
     """
     if not EMULATOR_PYTHON.exists():
         raise LocalError("the emulator is not installed: run `make setup`")
+    stopped = kept(folder)
+    if stopped is not None and not _is_free(stopped.port):
+        raise LocalError(
+            f"port {stopped.port}, on which all runs in {folder} are, is in use by another program: stop that program,"
+            " or give up the runs with `orchestra local down`"
+        )
     if port is not None and not _is_free(port):
         raise LocalError(f"port {port} is in use by another program: choose another one, or leave out --port")
     lock = try_lock(folder / "emulator.lock")
@@ -88,7 +111,7 @@ def _spawn(folder: Path, plan: Emulator, lock: int) -> Emulator:
     with (folder / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
             # The process records itself, so that no emulator runs unrecorded, whenever this command is killed.
-            ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', pid_file, EMULATOR_PYTHON, "-I", "-m", "ministack"],
+            ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', pid_file, EMULATOR_PYTHON, "-I", _PROGRAM],
             env=_environment(folder, plan),
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -119,6 +142,8 @@ def _environment(folder: Path, plan: Emulator) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{folder / 'no-docker'}",
         "LAMBDA_ACCOUNT_CONCURRENCY": str(MAXIMUM_CONCURRENCY),
         "LOG_LEVEL": "WARNING",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "kept"),
         "MINISTACK_EDITION": plan.mark,
     }
 
@@ -132,6 +157,23 @@ def await_ready(folder: Path, emulator: Emulator) -> None:
         if time.monotonic() > deadline:
             raise LocalError(f"the emulator did not start within {START_TIMEOUT_S:g} s: see {folder / 'emulator.log'}")
         time.sleep(0.02)
+
+
+def checkpoint(emulator: Emulator) -> None:
+    """Let the emulator write down what it holds; whatever becomes of it now, this is there after the next start.
+
+    An emulator that an older version of this program has started cannot do that, and refuses it in another way.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=_CHECKPOINT_TIMEOUT_S)
+    try:
+        connection.request("POST", "/_orchestra/checkpoint")
+        answer = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        raise LocalError(f"the emulator (process {emulator.pid}) does not answer: {error}") from error
+    finally:
+        connection.close()
+    if answer.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise LocalError(f"the emulator (process {emulator.pid}) cannot write down what it holds: see its emulator.log")
 
 
 def _answers(emulator: Emulator) -> bool:
@@ -160,24 +202,23 @@ def stop(folder: Path) -> bool:
     if emulator is None:
         return False
     for how, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)):
-        try:
+        with suppress(ProcessLookupError):  # it may be writing its last checkpoint all the same
             os.kill(emulator.pid, how)
-        except ProcessLookupError:
-            return True
         if _gone_within(folder, patience_s):
             return True
     raise LocalError(f"the emulator (process {emulator.pid}) did not stop")
 
 
 def remove(folder: Path) -> bool:
-    """Stop the emulator and delete all that it held; return whether it was running."""
+    """Stop the emulator and delete all that it held; return whether it was running, or held something."""
+    found = kept(folder) is not None
     stopped = stop(folder)
     for item in folder.iterdir():
         if item.is_dir():
             shutil.rmtree(item, ignore_errors=True)
         elif item.suffix != ".lock":  # others may be waiting on these very files
             item.unlink()
-    return stopped
+    return stopped or found
 
 
 def _gone_within(folder: Path, seconds: float) -> bool:

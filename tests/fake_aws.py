@@ -61,13 +61,22 @@ def _mapping(_: str, __: Mapping[str, Any]) -> Computed:
     return uuid, {"uuid": uuid, "arn": _arn("lambda", f"event-source-mapping:{uuid}")}
 
 
-def _recursion(_: str, inputs: Mapping[str, Any]) -> Computed:
+def _of_function(_: str, inputs: Mapping[str, Any]) -> Computed:
     return inputs["functionName"], {}
 
 
 def _table(name: str, _: Mapping[str, Any]) -> Computed:
     arn = _arn("dynamodb", f"table/{name}")
     return name, {"name": name, "arn": arn, "streamArn": f"{arn}/stream/2026-01-01T00:00:00.000"}
+
+
+def _schedule(name: str, inputs: Mapping[str, Any]) -> Computed:
+    group = inputs.get("groupName") or "default"
+    return f"{group}/{name}", {"name": name, "arn": _arn("scheduler", f"schedule/{group}/{name}")}
+
+
+def _schedule_group(name: str, _: Mapping[str, Any]) -> Computed:
+    return name, {"name": name, "arn": _arn("scheduler", f"schedule-group/{name}")}
 
 
 def _queue(name: str, _: Mapping[str, Any]) -> Computed:
@@ -106,7 +115,10 @@ _COMPUTED: Mapping[str, Callable[[str, Mapping[str, Any]], Computed]] = {
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
     "aws:lambda/eventSourceMapping:EventSourceMapping": _mapping,
     "aws:lambda/function:Function": _function,
-    "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": _recursion,
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": _of_function,
+    "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": _of_function,
+    "aws:scheduler/schedule:Schedule": _schedule,
+    "aws:scheduler/scheduleGroup:ScheduleGroup": _schedule_group,
     "aws:sqs/queue:Queue": _queue,
     "aws:sqs/queuePolicy:QueuePolicy": _of_queue,
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _of_queue,

@@ -15,6 +15,7 @@ from tests.snapshot import Archived, Snapshot, snapshot
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ["a", "b1", "b2", "b3", "c"]
+ENGINE = ["orchestrator", "sweeper", "worker"]
 
 
 def run(**config: str) -> Snapshot:
@@ -50,18 +51,33 @@ def test_the_exports(snap: Snapshot) -> None:
         "orchestrator_arn": f"{arn}orchestrator-1234567",
         "worker_arn": f"{arn}worker-1234567",
         "worker_queue_url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/worker-1234567",
+        "sweeper_arn": f"{arn}sweeper-1234567",
+        "dead_letters_url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/worker-dead-letters-1234567",
+        "failed_records_url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/orchestrator-failed-records-1234567",
         "task_function_arns": {name: f"{arn}task-{name}-1234567" for name in SERVICES},
         "region": REGION,
     }
 
 
-@pytest.mark.parametrize("function", ["orchestrator", "worker"])
-def test_both_functions_know_the_same_table_queue_and_services(snap: Snapshot, function: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "quarantines"),
+    [
+        ("orchestrator", {"DEAD_LETTERS_URL": "dead_letters_url", "FAILED_RECORDS_URL": "failed_records_url"}),
+        ("sweeper", {}),
+        ("worker", {"DEAD_LETTERS_URL": "dead_letters_url"}),
+    ],
+)
+def test_the_engines_functions_know_the_same_table_queues_and_services(
+    snap: Snapshot, function: str, quarantines: dict[str, str]
+) -> None:
     found = variables(snap, function)
     assert json.loads(found.pop("SERVICES")) == {name: f"task-{name}-1234567" for name in SERVICES}
     assert found == {
         "TABLE_NAME": snap.exports["table_name"],
         "QUEUE_URL": snap.exports["worker_queue_url"],
+        **{name: snap.exports[export] for name, export in quarantines.items()},
+        "GRACE_S": "120",
+        "LEASE_SLACK_S": "30",
         "POWERTOOLS_SERVICE_NAME": function,
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
         "POWERTOOLS_LOG_LEVEL": "INFO",
@@ -74,6 +90,7 @@ def test_the_parts_are_wired_to_each_other(snap: Snapshot) -> None:
         "orchestrator": (snap.exports["table_stream_arn"], snap.exports["orchestrator_arn"]),
         "worker": (f"arn:aws:sqs:{REGION}:{ACCOUNT}:worker-1234567", snap.exports["worker_arn"]),
     }
+    assert snap.one("aws:scheduler/schedule:Schedule").inputs["target"]["arn"] == snap.exports["sweeper_arn"]
 
 
 def test_the_worker_may_invoke_the_task_functions_and_no_others(snap: Snapshot) -> None:
@@ -101,14 +118,14 @@ def test_the_reference_workflow_is_declared(snap: Snapshot) -> None:
 
 def test_every_function_has_a_role_of_its_own(snap: Snapshot) -> None:
     functions = snap.all("aws:lambda/function:Function")
-    assert len(functions) == len(SERVICES) + 2
+    assert len(functions) == len(SERVICES) + 3
     assert len({r.inputs["role"] for r in functions}) == len(functions)
 
 
 def test_nothing_that_the_tests_leave_behind_is_deployed(snap: Snapshot) -> None:
     archives = [r.inputs["code"] for r in snap.all("aws:lambda/function:Function") if "code" in r.inputs]
     paths = [path for code in archives for path in (*code.files, *code.texts)]
-    assert len(archives) == 6  # b3 is an image
+    assert len(archives) == 7  # b3 is an image
     assert {Path(path).suffix for path in paths} <= {".py", ".mjs", ".json"}
     assert not [p for p in paths if "__pycache__" in p or "test_" in Path(p).name or "/." in f"/{p}"]
 
@@ -122,6 +139,8 @@ def test_the_settings_reach_what_they_set() -> None:
         architecture="x86_64",
         protectData="true",
         workerMaximumConcurrency="5",
+        graceSeconds="60",
+        leaseSlackSeconds="10",
         containerImages=json.dumps({"b3": image}),
     )
     functions = snap.all("aws:lambda/function:Function")
@@ -129,6 +148,8 @@ def test_the_settings_reach_what_they_set() -> None:
     assert {r.inputs["retentionInDays"] for r in snap.all("aws:cloudwatch/logGroup:LogGroup")} == {7}
     assert {r.inputs["loggingConfig"]["applicationLogLevel"] for r in functions} == {"DEBUG"}
     assert variables(snap, "worker")["POWERTOOLS_LOG_LEVEL"] == "DEBUG"
+    engine = [variables(snap, name) for name in ENGINE]
+    assert {(found["GRACE_S"], found["LEASE_SLACK_S"]) for found in engine} == {("60", "10")}
     assert {tuple(r.inputs["architectures"]) for r in functions} == {("x86_64",)}
     assert snap.one("aws:dynamodb/table:Table").protect
     mapping = snap.one("aws:lambda/eventSourceMapping:EventSourceMapping", "worker")
@@ -142,7 +163,7 @@ def test_lambda_drops_no_metrics_of_the_engine_whatever_the_log_level() -> None:
     levels = {
         r.name: r.inputs["loggingConfig"]["applicationLogLevel"] for r in snap.all("aws:lambda/function:Function")
     }
-    assert levels == {**{f"task-{n}": "WARN" for n in SERVICES}, "orchestrator": "INFO", "worker": "INFO"}
+    assert levels == {**{f"task-{n}": "WARN" for n in SERVICES}, **dict.fromkeys(ENGINE, "INFO")}
     assert variables(snap, "worker")["POWERTOOLS_LOG_LEVEL"] == "WARN"
 
 
@@ -159,7 +180,7 @@ def test_only_the_table_can_be_protected(snap: Snapshot) -> None:
 
 def test_the_program_can_be_read_at_a_glance() -> None:
     source = (ROOT / "__main__.py").read_text()
-    assert len(source.splitlines()) < 60
+    assert len(source.splitlines()) < 70
     imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
     assert [line for line in imports if "aws" in line] == [  # look-ups, and no resources
         "from pulumi_aws.get_caller_identity import get_caller_identity_output",

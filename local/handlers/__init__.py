@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.handlers import dynamodb, ecr, functions, iam, invocation, logs, sns, sqs, stepfunctions
+from local.handlers import dynamodb, ecr, functions, iam, invocation, logs, scheduler, sns, sqs, stepfunctions
 from local.handlers.base import Handler
 
 _SUPPORTED: tuple[type[Handler], ...] = (
@@ -19,6 +19,8 @@ _SUPPORTED: tuple[type[Handler], ...] = (
     invocation.FunctionRecursionConfig,
     invocation.Permission,
     logs.LogGroup,
+    scheduler.Schedule,
+    scheduler.ScheduleGroup,
     sns.Topic,
     sns.TopicSubscription,
     sqs.Queue,

@@ -65,6 +65,9 @@ def _mapping(inputs: Inputs) -> dict[str, Any]:
         concurrency = _QUEUE_CONCURRENCY
     if concurrency is not None:
         mapping["ScalingConfig"] = {"MaximumConcurrency": concurrency}
+    metrics = (inputs.get("metricsConfig") or {}).get("metrics")
+    if metrics:
+        mapping["MetricsConfig"] = {"Metrics": metrics}
     destination = ((inputs.get("destinationConfig") or {}).get("onFailure") or {}).get("destinationArn")
     if destination:
         mapping["DestinationConfig"] = {"OnFailure": {"Destination": destination}}

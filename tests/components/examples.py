@@ -10,6 +10,7 @@ from components.engine import EngineArgs
 from components.orchestration_table import OrchestrationTable
 from components.orchestrator import Orchestrator
 from components.settings import FunctionDefaults
+from components.sweeper import Sweeper
 from components.task_service import TaskService
 from components.worker_pool import WorkerPool
 from orchestration.workflow import Task, Workflow
@@ -25,6 +26,8 @@ TABLE_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/runs"
 STREAM_ARN = f"{TABLE_ARN}/stream/2026-01-01T00:00:00.000"
 QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:work"
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/work"
+DEAD_LETTERS_ARN = "arn:aws:sqs:us-east-1:123456789012:dead"
+DEAD_LETTERS_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dead"
 FUNCTION_ARNS = {
     "b": "arn:aws:lambda:us-east-1:123456789012:function:task-b-7654321",
     "a": "arn:aws:lambda:us-east-1:123456789012:function:task-a-7654321",
@@ -34,6 +37,8 @@ ENGINE: EngineArgs = {
     "table_name": "runs",
     "table_arn": TABLE_ARN,
     "services": {"b": "task-b-7654321", "a": "task-a-7654321"},
+    "grace_s": 90,
+    "lease_slack_s": 20,
     "defaults": DEFAULTS,
 }
 
@@ -65,13 +70,20 @@ def orchestrator() -> Orchestrator:
             "stream_arn": STREAM_ARN,
             "queue_url": QUEUE_URL,
             "queue_arn": QUEUE_ARN,
+            "dead_letters_url": DEAD_LETTERS_URL,
+            "dead_letters_arn": DEAD_LETTERS_ARN,
         },
     )
+
+
+def sweeper() -> Sweeper:
+    return Sweeper("sweeper", {**ENGINE, "queue_url": QUEUE_URL, "queue_arn": QUEUE_ARN})
 
 
 EXAMPLES: dict[str, list[Callable[[], pulumi.ComponentResource]]] = {
     "OrchestrationTable": [orchestration_table],
     "Orchestrator": [orchestrator],
+    "Sweeper": [sweeper],
     "TaskService": [task_service, container_service],
     "WorkerPool": [worker_pool],
 }

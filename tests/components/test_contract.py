@@ -20,6 +20,24 @@ from tests.snapshot import Registered, Snapshot, snapshot
 
 ACTIONS_WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
+# The token and the module of each component.
+TOKENS = {
+    "OrchestrationTable": ("orchestra:components:OrchestrationTable", "components.orchestration_table"),
+    "Orchestrator": ("orchestra:components:Orchestrator", "components.orchestrator"),
+    "Sweeper": ("orchestra:components:Sweeper", "components.sweeper"),
+    "TaskService": ("orchestra:components:TaskService", "components.task_service"),
+    "WorkerPool": ("orchestra:components:WorkerPool", "components.worker_pool"),
+}
+
+# On whose behalf each service may assume a role.
+SOURCES = {
+    "lambda.amazonaws.com": {"aws:SourceAccount": "123456789012"},
+    "scheduler.amazonaws.com": {
+        "aws:SourceAccount": "123456789012",
+        "aws:SourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule-group/sweeper-1234567",
+    },
+}
+
 CASES = [(name, example) for name, examples in EXAMPLES.items() for example in examples]
 
 
@@ -57,18 +75,10 @@ def documents(snap: Snapshot) -> Iterator[tuple[Registered, dict[str, Any]]]:
 
 
 def test_every_component_has_an_example() -> None:
-    assert sorted(declared()) == sorted(EXAMPLES) == ["OrchestrationTable", "Orchestrator", "TaskService", "WorkerPool"]
+    assert sorted(declared()) == sorted(EXAMPLES) == list(TOKENS)
 
 
-@pytest.mark.parametrize(
-    ("name", "token", "module"),
-    [
-        ("OrchestrationTable", "orchestra:components:OrchestrationTable", "components.orchestration_table"),
-        ("Orchestrator", "orchestra:components:Orchestrator", "components.orchestrator"),
-        ("TaskService", "orchestra:components:TaskService", "components.task_service"),
-        ("WorkerPool", "orchestra:components:WorkerPool", "components.worker_pool"),
-    ],
-)
+@pytest.mark.parametrize(("name", "token", "module"), [(name, *of) for name, of in TOKENS.items()])
 def test_the_token_is_the_class_and_the_file(name: str, token: str, module: str) -> None:
     """The token is part of every child's URN: a change of it replaces all of them."""
     assert declared()[name].__module__ == module
@@ -113,14 +123,15 @@ def test_only_what_supports_no_resource_is_allowed_on_all(snap: Snapshot) -> Non
 
 
 def test_whoever_is_trusted_is_named(snap: Snapshot) -> None:
-    """`Principal: *` only ever refuses, and a service acts for this account alone."""
+    """`Principal: *` only ever refuses, and a service acts for this account alone, the scheduler for its group."""
     for resource, document in documents(snap):
         for statement in document["Statement"]:
             if statement.get("Principal") == "*":
                 assert statement["Effect"] == "Deny", resource.urn
             elif "Principal" in statement:
-                condition = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-                assert statement["Condition"] == condition, resource.urn
+                assert statement["Condition"] == {"StringEquals": SOURCES[statement["Principal"]["Service"]]}, (
+                    resource.urn
+                )
 
 
 def test_logs_have_an_end_and_functions_are_traced(snap: Snapshot) -> None:
@@ -156,11 +167,13 @@ def test_other_languages_could_use_every_component() -> None:
         token.split(":")[-1]: (sorted(resource["inputProperties"]), sorted(resource["requiredInputs"]))
         for token, resource in schema["resources"].items()
     }
-    engine = ["defaults", "services", "tableArn", "tableName"]
-    orchestrator = sorted([*engine, "queueArn", "queueUrl", "streamArn", "workflows"])
+    engine = ["defaults", "graceS", "leaseSlackS", "services", "tableArn", "tableName"]
+    sweeper = sorted([*engine, "queueArn", "queueUrl"])
+    orchestrator = sorted([*sweeper, "deadLettersArn", "deadLettersUrl", "streamArn", "workflows"])
     assert inputs == {
         "OrchestrationTable": (["protect"], []),
         "Orchestrator": (orchestrator, orchestrator),
+        "Sweeper": (sweeper, sweeper),
         "TaskService": (["defaults", "folder", "imageUri", "memoryMb", "timeoutS"], ["defaults", "folder"]),
         "WorkerPool": (sorted([*engine, "functionArns", "maxWorkers"]), sorted([*engine, "functionArns"])),
     }

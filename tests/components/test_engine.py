@@ -6,38 +6,63 @@ import pytest
 
 from components.engine import MAX_ENVIRONMENT_BYTES, OTHER_VARIABLES_BYTES, EngineArgs, engine_environment
 from components.errors import ProgramError
+from components.settings import GRACE_S, LEASE_SLACK_S
 from components.worker_pool import WorkerPool
-from tests.components.examples import DEFAULTS
-from tests.snapshot import snapshot
+from orchestration.settings import Settings as EngineSettings
+from orchestration.timing import Timing
+from tests.components.examples import ENGINE, orchestrator
+from tests.snapshot import Snapshot, snapshot
 
 
 def engine_of(count: int) -> EngineArgs:
     services = {f"service-{number:03}": "deployed" for number in range(count)}
-    return {"table_name": "t", "table_arn": "arn", "services": services, "defaults": DEFAULTS}
+    return {**ENGINE, "services": services}
+
+
+def variables(snap: Snapshot) -> dict[str, str]:
+    found: dict[str, str] = snap.one("aws:lambda/function:Function").inputs["environment"]["variables"]
+    return found
 
 
 def test_services_that_fit_are_allowed() -> None:
-    snap = snapshot(lambda: WorkerPool("worker", {**engine_of(80), "function_arns": {}, "max_workers": 0}))
-    variables = snap.one("aws:lambda/function:Function").inputs["environment"]["variables"]
-    assert json.loads(variables["SERVICES"]) == engine_of(80)["services"]
+    snap = snapshot(lambda: WorkerPool("worker", {**engine_of(70), "function_arns": {}, "max_workers": 0}))
+    assert json.loads(variables(snap)["SERVICES"]) == engine_of(70)["services"]
 
 
 def test_services_that_cannot_fit_are_refused_before_the_deploy() -> None:
     with pytest.raises(ProgramError) as refused:
         engine_environment(engine_of(100), "worker", queue_url="url")
     assert str(refused.value) == (
-        "services: the names of 100 take 4300 bytes of the engine's environment, and Lambda leaves 3456; deploy fewer"
+        "services: the names of 100 take 4300 bytes of the engine's environment, and Lambda leaves 3072; deploy fewer"
         " services in one stack, or give them shorter names"
     )
 
 
 def test_the_room_for_the_other_variables_is_enough() -> None:
+    queue = f"https://sqs.ap-southeast-3.amazonaws.com/123456789012/{'q' * 80}"
     longest = {
         "TABLE_NAME": "t" * 255,
-        "QUEUE_URL": f"https://sqs.ap-southeast-3.amazonaws.com/123456789012/{'q' * 80}",
+        "QUEUE_URL": queue,
+        "DEAD_LETTERS_URL": queue,
+        "FAILED_RECORDS_URL": queue,
+        "GRACE_S": str(max(GRACE_S)),
+        "LEASE_SLACK_S": str(max(LEASE_SLACK_S)),
         "SERVICES": "",
         "POWERTOOLS_SERVICE_NAME": "orchestrator",
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
     }
+    assert set(variables(snapshot(orchestrator))) == set(longest)  # which has the most
     assert len(json.dumps(longest)) <= OTHER_VARIABLES_BYTES < MAX_ENVIRONMENT_BYTES
+
+
+def test_the_engine_reads_what_it_is_told() -> None:
+    told = variables(snapshot(orchestrator))
+    assert EngineSettings.read(told) == EngineSettings(
+        table="runs",
+        queue_url=told["QUEUE_URL"],
+        functions={"a": "task-a-7654321", "b": "task-b-7654321"},
+        dead_letters_url=told["DEAD_LETTERS_URL"],
+        failed_records_url=told["FAILED_RECORDS_URL"],
+        timing=Timing(grace_s=90, lease_slack_s=20),
+    )

@@ -5,6 +5,7 @@ import pytest
 from components.orchestration_table import OrchestrationTable
 from tests.components.examples import orchestration_table
 from tests.snapshot import snapshot
+from tests.support import table
 
 TABLE = "aws:dynamodb/table:Table"
 
@@ -19,6 +20,8 @@ def test_the_table() -> None:
             {"name": "sk", "type": "S"},
             {"name": "runs_pk", "type": "S"},
             {"name": "runs_sk", "type": "S"},
+            {"name": "open_pk", "type": "S"},
+            {"name": "check_at", "type": "N"},
         ],
         "globalSecondaryIndexes": [
             {
@@ -28,7 +31,15 @@ def test_the_table() -> None:
                     {"attributeName": "runs_sk", "keyType": "RANGE"},
                 ],
                 "projectionType": "KEYS_ONLY",
-            }
+            },
+            {
+                "name": "open_runs",
+                "keySchemas": [
+                    {"attributeName": "open_pk", "keyType": "HASH"},
+                    {"attributeName": "check_at", "keyType": "RANGE"},
+                ],
+                "projectionType": "KEYS_ONLY",
+            },
         ],
         "streamEnabled": True,
         "streamViewType": "NEW_IMAGE",
@@ -40,8 +51,36 @@ def test_the_table() -> None:
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_protection_is_asked_of_pulumi_and_of_aws(protect: bool) -> None:  # noqa: FBT001
-    table = snapshot(lambda: OrchestrationTable("table", {"protect": protect})).one(TABLE)
-    assert (table.protect, table.inputs["deletionProtectionEnabled"]) == (protect, protect)
+    made = snapshot(lambda: OrchestrationTable("table", {"protect": protect})).one(TABLE)
+    assert (made.protect, made.inputs["deletionProtectionEnabled"]) == (protect, protect)
+
+
+def test_the_tests_make_the_same_table() -> None:
+    given = table.SCHEMA
+    made = snapshot(orchestration_table).one(TABLE).inputs
+    keys = {"attributeName": "AttributeName", "keyType": "KeyType", "name": "AttributeName", "type": "AttributeType"}
+
+    def named(items: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [{keys[name]: value for name, value in item.items()} for item in items]
+
+    indexes = [
+        {
+            "IndexName": index["name"],
+            "KeySchema": named(index["keySchemas"]),
+            "Projection": {"ProjectionType": index["projectionType"]},
+        }
+        for index in made["globalSecondaryIndexes"]
+    ]
+    assert given == {
+        "BillingMode": made["billingMode"],
+        "KeySchema": [
+            {"AttributeName": made["hashKey"], "KeyType": "HASH"},
+            {"AttributeName": made["rangeKey"], "KeyType": "RANGE"},
+        ],
+        "AttributeDefinitions": named(made["attributes"]),
+        "GlobalSecondaryIndexes": indexes,
+        "StreamSpecification": {"StreamEnabled": made["streamEnabled"], "StreamViewType": made["streamViewType"]},
+    }
 
 
 def test_its_outputs() -> None:

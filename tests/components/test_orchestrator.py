@@ -9,7 +9,16 @@ from components import policies
 from components.errors import ProgramError
 from components.orchestrator import read_workflows
 from orchestration.workflow import Task, Workflow
-from tests.components.examples import LINE, QUEUE_ARN, QUEUE_URL, STREAM_ARN, TABLE_ARN, orchestrator
+from tests.components.examples import (
+    DEAD_LETTERS_ARN,
+    DEAD_LETTERS_URL,
+    LINE,
+    QUEUE_ARN,
+    QUEUE_URL,
+    STREAM_ARN,
+    TABLE_ARN,
+    orchestrator,
+)
 from tests.snapshot import Snapshot, snapshot
 
 FAILED = "orchestrator-failed-records-1234567"
@@ -44,6 +53,10 @@ def test_the_function(snap: Snapshot) -> None:
     assert variables == {
         "TABLE_NAME": "runs",
         "QUEUE_URL": QUEUE_URL,
+        "DEAD_LETTERS_URL": DEAD_LETTERS_URL,
+        "FAILED_RECORDS_URL": f"https://sqs.us-east-1.amazonaws.com/123456789012/{FAILED}",
+        "GRACE_S": "90",
+        "LEASE_SLACK_S": "20",
         "SERVICES": '{"a": "task-a-7654321", "b": "task-b-7654321"}',
         "POWERTOOLS_SERVICE_NAME": "orchestrator",
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
@@ -59,7 +72,8 @@ def test_its_role(snap: Snapshot) -> None:
         table_arn=TABLE_ARN,
         stream_arn=STREAM_ARN,
         worker_queue_arn=QUEUE_ARN,
-        failed_queue_arn=f"arn:aws:sqs:us-east-1:123456789012:{FAILED}",
+        dead_letters_arn=DEAD_LETTERS_ARN,
+        failed_records_arn=f"arn:aws:sqs:us-east-1:123456789012:{FAILED}",
     )
     document = json.loads(snap.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
     assert document == policies.function(log_group_arn=group, statements=statements)
@@ -76,10 +90,11 @@ def test_every_knob_of_the_stream_is_set(snap: Snapshot) -> None:
         "batchSize": 100,
         "maximumBatchingWindowInSeconds": 0,
         "parallelizationFactor": 10,
-        "maximumRetryAttempts": 50,
+        "maximumRetryAttempts": 10,
         "maximumRecordAgeInSeconds": 3600,
         "bisectBatchOnFunctionError": True,
         "functionResponseTypes": ["ReportBatchItemFailures"],
+        "metricsConfig": {"metrics": ["EventCount"]},
         "destinationConfig": {"onFailure": {"destinationArn": f"arn:aws:sqs:us-east-1:123456789012:{FAILED}"}},
     }
     # The contract with the store: the write says in itself who acts on it.
@@ -103,7 +118,7 @@ def test_what_failed_is_kept_for_14_days(snap: Snapshot) -> None:
 def test_its_outputs(snap: Snapshot) -> None:
     assert snap.one("orchestra:components:Orchestrator").outputs == {
         "orchestrator_arn": "arn:aws:lambda:us-east-1:123456789012:function:orchestrator-1234567",
-        "failed_queue_url": f"https://sqs.us-east-1.amazonaws.com/123456789012/{FAILED}",
+        "failed_records_url": f"https://sqs.us-east-1.amazonaws.com/123456789012/{FAILED}",
     }
 
 

@@ -41,6 +41,8 @@ def test_a_stack_that_sets_nothing_has_the_defaults() -> None:
         architecture="arm64",
         protect_data=False,
         max_workers=0,
+        grace_s=120,
+        lease_slack_s=30,
         container_images={},
     )
 
@@ -53,6 +55,8 @@ def test_every_setting_is_read() -> None:
         architecture="x86_64",
         protectData="true",
         workerMaximumConcurrency="5",
+        graceSeconds="60",
+        leaseSlackSeconds="10",
         containerImages='{"b3": "registry/b3@sha256:0"}',
     ) == Settings(
         probe_service=True,
@@ -61,6 +65,8 @@ def test_every_setting_is_read() -> None:
         architecture="x86_64",
         protect_data=True,
         max_workers=5,
+        grace_s=60,
+        lease_slack_s=10,
         container_images={"b3": "registry/b3@sha256:0"},
     )
 
@@ -88,6 +94,11 @@ def test_every_setting_is_read() -> None:
             "1001",
             "orchestra:workerMaximumConcurrency is 1001, and must be 0 (no limit) or from 2 to 1000",
         ),
+        ("graceSeconds", "4", "orchestra:graceSeconds is 4, and must be from 5 to 3600"),
+        ("graceSeconds", "3601", "orchestra:graceSeconds is 3601, and must be from 5 to 3600"),
+        ("graceSeconds", "1m", "orchestra:graceSeconds is '1m', and must be a whole number"),
+        ("leaseSlackSeconds", "4", "orchestra:leaseSlackSeconds is 4, and must be from 5 to 300"),
+        ("leaseSlackSeconds", "301", "orchestra:leaseSlackSeconds is 301, and must be from 5 to 300"),
         (
             "containerImages",
             "b3",
@@ -116,6 +127,12 @@ def test_the_bounds_of_the_number_of_workers_are_allowed(workers: int) -> None:
     assert Settings(max_workers=workers).max_workers == workers
 
 
+@pytest.mark.parametrize(("grace_s", "lease_slack_s"), [(5, 5), (3600, 300)])
+def test_the_bounds_of_the_waits_are_allowed(grace_s: int, lease_slack_s: int) -> None:
+    settings = Settings(grace_s=grace_s, lease_slack_s=lease_slack_s)
+    assert (settings.grace_s, settings.lease_slack_s) == (grace_s, lease_slack_s)
+
+
 def test_an_image_for_a_service_that_is_not_deployed_is_refused() -> None:
     settings = Settings(container_images={"b3": "registry/b3"})
     assert settings.images_of(["a", "b3"]) == {"a": None, "b3": "registry/b3"}
@@ -135,6 +152,8 @@ def test_pulumi_yaml_declares_each_setting_with_the_default_that_the_program_has
         "architecture": Settings().architecture,
         "protectData": Settings().protect_data,
         "workerMaximumConcurrency": Settings().max_workers,
+        "graceSeconds": Settings().grace_s,
+        "leaseSlackSeconds": Settings().lease_slack_s,
         "containerImages": Settings().container_images,
     }
     types = {"boolean": bool, "integer": int, "string": str, "object": dict}

@@ -77,6 +77,9 @@ def test_the_function(snap: Snapshot) -> None:
     assert variables == {
         "TABLE_NAME": "runs",
         "QUEUE_URL": f"{URL}worker-1234567",
+        "DEAD_LETTERS_URL": f"{URL}worker-dead-letters-1234567",
+        "GRACE_S": "90",
+        "LEASE_SLACK_S": "20",
         "SERVICES": '{"a": "task-a-7654321", "b": "task-b-7654321"}',
         "POWERTOOLS_SERVICE_NAME": "worker",
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
@@ -91,6 +94,7 @@ def test_its_role(snap: Snapshot) -> None:
     statements = policies.worker(
         table_arn=TABLE_ARN,
         queue_arn=f"{SQS}worker-1234567",
+        dead_letters_arn=f"{SQS}worker-dead-letters-1234567",
         task_function_arns=[FUNCTION_ARNS["a"], FUNCTION_ARNS["b"]],
     )
     document = json.loads(snap.one("aws:iam/rolePolicy:RolePolicy").inputs["policy"])
@@ -105,6 +109,7 @@ def test_the_mapping(snap: Snapshot) -> None:
         "batchSize": 10,
         "maximumBatchingWindowInSeconds": 0,
         "functionResponseTypes": ["ReportBatchItemFailures"],
+        "metricsConfig": {"metrics": ["EventCount"]},
     }
     assert snap.one("aws:iam/rolePolicy:RolePolicy").urn in mapping.dependencies
 
@@ -125,4 +130,6 @@ def test_its_outputs(snap: Snapshot) -> None:
         "queue_url": f"{URL}worker-1234567",
         "queue_arn": f"{SQS}worker-1234567",
         "worker_arn": "arn:aws:lambda:us-east-1:123456789012:function:worker-1234567",
+        "dead_letters_url": f"{URL}worker-dead-letters-1234567",
+        "dead_letters_arn": f"{SQS}worker-dead-letters-1234567",
     }

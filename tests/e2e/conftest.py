@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,23 @@ class System:
         answer = self.ask(action="start", workflow=definition["name"], run_id=run_id, input=run_input)
         assert answer.get("created") is True, answer
         return self.finished(run_id)
+
+    @contextmanager
+    def variables(self, function: str, **values: str) -> Iterator[None]:
+        """Give a function variables besides its own, for as long as the context lasts."""
+        client = self.client("lambda")
+        before = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        # The local runtime lets a function see those that it has been told to.
+        seen = ",".join([before["ORCHESTRA_LOCAL_VARIABLES"], *values])
+        after = {**before, **values, "ORCHESTRA_LOCAL_VARIABLES": seen}
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": after})
+        yield
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": before})
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("chaos") and "chaos" not in item.config.option.markexpr:
+        pytest.skip("it takes minutes: make chaos")
 
 
 @pytest.fixture(scope="session")

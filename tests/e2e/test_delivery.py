@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,18 +16,24 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def delivering_twice(system: System) -> Iterator[System]:
-    client = system.client("lambda")
-    outputs = system.deployment.outputs
-    before = {}
-    for function in (outputs["orchestrator_arn"], outputs["worker_arn"]):
-        variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-        before[function] = variables
-        client.update_function_configuration(
-            FunctionName=function, Environment={"Variables": {**variables, "ORCHESTRA_LOCAL_DELIVER_TWICE": "1"}}
-        )
-    yield system
-    for function, variables in before.items():
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+    with ExitStack() as stack:
+        for function in ("orchestrator_arn", "worker_arn"):
+            arn = system.deployment.outputs[function]
+            stack.enter_context(system.variables(arn, ORCHESTRA_LOCAL_DELIVER_TWICE="1"))
+        yield system
+
+
+def skipped(system: System, run_id: str) -> list[str]:
+    """Return the tasks of a run that a Worker has been given once more, for nothing, in the order of their names."""
+    arn = system.deployment.outputs["worker_arn"]
+    function = system.client("lambda").get_function_configuration(FunctionName=arn)
+    pages = (
+        system.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=function["LoggingConfig"]["LogGroup"], filterPattern='"skipped"')
+    )
+    lines = [json.loads(event["message"]) for page in pages for event in page["events"]]
+    return sorted(line["task_id"] for line in lines if line.get("run_id") == run_id)
 
 
 def test_each_task_is_done_once(delivering_twice: System) -> None:
@@ -37,6 +45,7 @@ def test_each_task_is_done_once(delivering_twice: System) -> None:
 
     assert run["status"] == "SUCCEEDED"
     assert [(t["status"], t["attempts"]) for t in run["tasks"].values()] == [("SUCCEEDED", 1)] * 11
+    assert set(skipped(system, "doubled-1")) == set(tasks), "nothing was delivered twice"
 
 
 def test_a_failure_is_one_failure(delivering_twice: System) -> None:

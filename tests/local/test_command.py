@@ -68,10 +68,10 @@ def test_up_shows_each_change_in_pulumis_symbols_and_counts_them(
     code, out, err = orchestra("up")
     assert (code, err) == (0, "")
     assert [line.rstrip() for line in out.splitlines()] == [
-        " +  aws:sqs:Queue                      q",
-        " ~  aws:lambda:Function                f  [diff: ~code, ~timeout]",
-        " +- aws:dynamodb:Table                 t  [diff: ~hashKey]",
-        " -  aws:iam:Role                       r",
+        " +  aws:sqs:Queue                         q",
+        " ~  aws:lambda:Function                   f  [diff: ~code, ~timeout]",
+        " +- aws:dynamodb:Table                    t  [diff: ~hashKey]",
+        " -  aws:iam:Role                          r",
         "",
         "Outputs",
         "  arns",
@@ -143,7 +143,7 @@ def test_a_preview_can_demand_that_nothing_changes(
 def test_a_preview_speaks_of_what_would_be_done(orchestra: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployment, "preview", doing(STEPS[0], STEPS[4], up=None))
     assert orchestra("preview")[1].splitlines() == [
-        " +  aws:sqs:Queue                      q",
+        " +  aws:sqs:Queue                         q",
         "+ 1 to create, 1 unchanged  1.2s",
     ]
 

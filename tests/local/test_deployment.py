@@ -197,7 +197,7 @@ pulumi.export("public", role.name)
     assert done(deploy(sample)) == {}
 
 
-def test_after_the_emulator_was_killed_up_deploys_anew(sample: Sample) -> None:
+def test_after_the_emulator_was_killed_up_brings_the_stack_back(sample: Sample) -> None:
     sample.program(QUEUES)
     first = deploy(sample)
     found = server.running(sample.state_dir)
@@ -206,8 +206,9 @@ def test_after_the_emulator_was_killed_up_deploys_anew(sample: Sample) -> None:
     eventually(lambda: server.running(sample.state_dir) is None)
     assert deployment.running(project=sample.root) is None
     again = deploy(sample)
-    assert done(again) == {"a": "create", "b": "create"}
+    assert done(again) == {}
     assert again.outputs == first.outputs  # the same names, and the same port
+    assert queues(again) == ["a", "b"]
 
 
 def test_reset_empties_everything_and_deploys_anew(sample: Sample) -> None:

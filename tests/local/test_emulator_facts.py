@@ -12,28 +12,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local import deployment
 from tests.emulator import RunningEmulator
-from tests.local.conftest import eventually
+from tests.local.conftest import ROLE, Deployed, Sample, eventually
+from tests.support.table import create_table
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
 def table(emulator: RunningEmulator) -> str:
-    name = f"table-{uuid.uuid4().hex}"
-    keys = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-    index = [{"AttributeName": "runs_pk", "KeyType": "HASH"}, {"AttributeName": "runs_sk", "KeyType": "RANGE"}]
-    emulator.client("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=keys,
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "runs_pk", "runs_sk")],
-        GlobalSecondaryIndexes=[
-            {"IndexName": "runs", "KeySchema": index, "Projection": {"ProjectionType": "KEYS_ONLY"}}
-        ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-    )
-    return name
+    return create_table(emulator.client("dynamodb"), f"table-{uuid.uuid4().hex}")
 
 
 def put(emulator: RunningEmulator, table: str, **item: Any) -> None:
@@ -124,6 +113,36 @@ def test_an_index_of_keys_holds_only_keys_and_only_items_that_have_them(emulator
     assert [item["runs_sk"]["S"] for item in first["Items"] + second["Items"]] == ["4", "3", "2", "1", "0"]
 
 
+def test_an_item_leaves_the_index_with_its_keys_and_times_are_in_the_order_of_numbers(
+    emulator: RunningEmulator, table: str
+) -> None:
+    dynamodb = emulator.client("dynamodb")
+    for check_at in (9, 10, 11):
+        put(
+            emulator,
+            table,
+            pk={"S": f"RUN#{check_at}"},
+            sk={"S": "RUN"},
+            open_pk={"S": "0"},
+            check_at={"N": f"{check_at}"},
+        )
+
+    def due(now: int) -> list[str]:
+        answer = dynamodb.query(
+            TableName=table,
+            IndexName="open_runs",
+            KeyConditionExpression="open_pk = :pk AND check_at <= :now",
+            ExpressionAttributeValues={":pk": {"S": "0"}, ":now": {"N": str(now)}},
+        )
+        return [item["pk"]["S"] for item in answer["Items"]]
+
+    assert due(10) == ["RUN#9", "RUN#10"]
+    dynamodb.update_item(
+        TableName=table, Key={"pk": {"S": "RUN#9"}, "sk": {"S": "RUN"}}, UpdateExpression="REMOVE open_pk, check_at"
+    )
+    assert due(11) == ["RUN#10", "RUN#11"]
+
+
 def test_a_consistent_batch_read_finds_what_is_there(emulator: RunningEmulator, table: str) -> None:
     for number in range(3):
         put(emulator, table, pk={"S": "run"}, sk={"S": f"{number}"})
@@ -162,6 +181,52 @@ def test_a_message_that_fails_too_often_goes_to_the_dead_letters(emulator: Runni
             not sqs.receive_message(QueueUrl=url).get("Messages") and sqs.receive_message(QueueUrl=dead).get("Messages")
         )
     )
+
+
+SCHEDULED = (
+    ROLE
+    + """
+import pulumi_aws as aws
+
+seen = aws.sqs.Queue("seen")
+allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": seen.arn}
+iam.RolePolicy("may", role=role.name, policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [allow]}))
+code = '''
+import os
+import boto3
+
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody="fired")
+'''
+function = aws.lambda_.Function(
+    "function",
+    role=role.arn,
+    runtime="python3.13",
+    handler="handler.handler",
+    code=pulumi.AssetArchive({"handler.py": pulumi.StringAsset(code)}),
+    environment={"variables": {"SEEN": seen.url}},
+)
+nothing = aws.iam.Role("nothing", assume_role_policy="{}")
+aws.scheduler.Schedule(
+    "schedule",
+    schedule_expression="at(2020-01-01T00:00:00)",
+    flexible_time_window={"mode": "OFF"},
+    target={"arn": function.arn, "role_arn": nothing.arn},
+)
+pulumi.export("seen", seen.url)
+"""
+)
+
+
+def test_a_schedule_invokes_its_function_which_has_its_own_role_and_the_role_of_the_schedule_is_not_asked(
+    sample: Sample,
+) -> None:
+    """A time that has passed is now. On AWS the schedule's role decides: see the tests of the Sweeper's policies."""
+    sample.program(SCHEDULED)
+    up = Deployed(sample, deployment.up(project=sample.root))
+    sqs, url = up.client("sqs"), up.deployment.outputs["seen"]
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    assert message["Body"] == "fired"
 
 
 def test_it_listens_on_loopback_only(emulator: RunningEmulator) -> None:

@@ -22,7 +22,8 @@ def test_a_python_function_runs_isolated_under_the_runtime() -> None:
     made = local_function(
         {"runtime": "python3.13", "handler": "handler.handler", "code": code(handler_py="")}, Images()
     )
-    assert set(made.entries) == {"bootstrap", ".orchestra/python_runtime.py", "handler.py"}
+    runtime = {".orchestra/python_runtime.py", ".orchestra/python_faults.py"}
+    assert set(made.entries) == {"bootstrap", *runtime, "handler.py"}
     assert "/.orchestra/python/bin/python -I " in started_by(made.entries)
     assert made.handler == "handler.handler"
 

@@ -88,6 +88,7 @@ for name, source in {"stream": table.stream_arn, "queue": queue.arn}.items():
         starting_position="TRIM_HORIZON" if name == "stream" else None,
         destination_config=failed if name == "stream" else None,
         function_response_types=["ReportBatchItemFailures"],
+        metrics_config={"metrics": ["EventCount"]},
     )
 topic = aws.sns.Topic("topic", display_name="new" if changed else "old")
 aws.sns.TopicSubscription("to-queue", topic=topic.arn, protocol="sqs", endpoint=queue.arn, raw_message_delivery=changed)
@@ -102,12 +103,24 @@ aws.lambda_.FunctionEventInvokeConfig(
     "async", function_name=function.name, maximum_retry_attempts=1 if changed else 0,
     destination_config={"on_failure": {"destination": dead.arn}},
 )
+group = aws.scheduler.ScheduleGroup("group")
+target = {"arn": function.arn, "role_arn": role.arn, "retry_policy": {"maximum_retry_attempts": 1 if changed else 0}}
+aws.scheduler.Schedule(
+    "schedule",
+    group_name=group.name,
+    schedule_expression="rate(2 minutes)" if changed else "rate(1 minute)",
+    flexible_time_window={"mode": "OFF"},
+    target=target,
+)
+daily = {"schedule_expression": "cron(0 12 * * ? *)", "flexible_time_window": {"mode": "OFF"}}
+aws.scheduler.Schedule("daily", **daily, state="DISABLED", target={"arn": function.arn, "role_arn": role.arn})
 states = {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}, "Comment": str(changed)}
 machine = aws.sfn.StateMachine("machine", role_arn=role.arn, definition=json.dumps(states))
 for name, value in {"role": role.name, "table": table.name, "queue": queue.url, "function": function.name}.items():
     pulumi.export(name, value)
 for name, value in {"topic": topic.arn, "machine": machine.arn, "repository": repository.name}.items():
     pulumi.export(name, value)
+pulumi.export("group", group.name)
 """
 )
 DOCKERFILE = 'FROM public.ecr.aws/lambda/python:3.13\nCOPY app.py ./\nCMD ["app.handler"]\n'
@@ -123,6 +136,7 @@ UPDATED = {
     "loop",
     "machine",
     "queue",
+    "schedule",
     "table",
     "topic",
 }
@@ -170,6 +184,8 @@ def test_every_type_is_made_left_alone_changed_and_deleted(sample: Sample) -> No
         up.client("sns").list_topics()["Topics"],
         up.client("stepfunctions").list_state_machines()["stateMachines"],
         up.client("ecr").describe_repositories()["repositories"],
+        up.client("scheduler").list_schedules()["Schedules"],
+        [g["Name"] for g in up.client("scheduler").list_schedule_groups()["ScheduleGroups"] if g["Name"] != "default"],
     ]
     assert left == [[]] * len(left)
 
@@ -206,6 +222,17 @@ def check(up: Deployed, *, changed: bool) -> None:
     permission = functions.get_policy(FunctionName=outputs["function"])["Policy"]
     assert ("111111111111" in permission) is changed
 
+    schedules = {
+        (schedule["GroupName"], schedule["State"]): up.client("scheduler").get_schedule(
+            Name=schedule["Name"], GroupName=schedule["GroupName"]
+        )
+        for schedule in up.client("scheduler").list_schedules()["Schedules"]
+    }
+    assert set(schedules) == {(outputs["group"], "ENABLED"), ("default", "DISABLED")}
+    schedule = schedules[outputs["group"], "ENABLED"]
+    assert schedule["ScheduleExpression"] == ("rate(2 minutes)" if changed else "rate(1 minute)")
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 1 if changed else 0}
+
     topic = up.client("sns").get_topic_attributes(TopicArn=outputs["topic"])["Attributes"]
     assert topic["DisplayName"] == ("new" if changed else "old")
     machine = up.client("stepfunctions").describe_state_machine(stateMachineArn=outputs["machine"])
@@ -213,3 +240,56 @@ def check(up: Deployed, *, changed: bool) -> None:
     policies = up.client("iam").list_attached_role_policies(RoleName=outputs["role"])["AttachedPolicies"]
     assert [policy["PolicyName"] for policy in policies] == ["AWSLambdaBasicExecutionRole"]
     assert outputs["repository"] == outputs["repository"].lower()
+
+
+GROWING = """
+import pulumi
+import pulumi_aws.dynamodb as dynamodb
+
+index = {
+    "name": "open",
+    "key_schemas": [
+        {"attribute_name": "open_pk", "key_type": "HASH"},
+        {"attribute_name": "check_at", "key_type": "RANGE"},
+    ],
+    "projection_type": "KEYS_ONLY",
+}
+keys = [{"name": "open_pk", "type": "S"}, {"name": "check_at", "type": "N"}]
+grown = pulumi.Config().get_bool("changed")
+table = dynamodb.Table(
+    "table",
+    hash_key="pk",
+    billing_mode="PAY_PER_REQUEST",
+    attributes=[{"name": "pk", "type": "S"}, *(keys if grown else [])],
+    global_secondary_indexes=[index] if grown else [],
+    stream_enabled=True,
+    stream_view_type="NEW_IMAGE",
+)
+pulumi.export("table", table.name)
+pulumi.export("stream", table.stream_arn)
+"""
+
+
+def test_a_table_that_is_in_use_gets_another_index(sample: Sample) -> None:
+    sample.program(GROWING)
+    up = Deployed(sample, deployment.up(project=sample.root))
+    dynamodb, name = up.client("dynamodb"), up.deployment.outputs["table"]
+
+    def put(pk: str, **more: dict[str, str]) -> None:
+        dynamodb.put_item(TableName=name, Item={"pk": {"S": pk}, **more})
+
+    put("older", open_pk={"S": "0"}, check_at={"N": "9"})
+    put("closed")
+    assert deploy(sample, changed=True) == {"update": {"table"}}
+    put("newer", open_pk={"S": "0"}, check_at={"N": "10"})
+    put("later", open_pk={"S": "0"}, check_at={"N": "11"})
+    answer = dynamodb.query(
+        TableName=name,
+        IndexName="open",
+        KeyConditionExpression="open_pk = :pk AND check_at <= :now",
+        ExpressionAttributeValues={":pk": {"S": "0"}, ":now": {"N": "10"}},
+    )
+    assert [item["pk"]["S"] for item in answer["Items"]] == ["older", "newer"]
+    found = deployment.running(project=sample.root)
+    assert found
+    assert found.outputs == up.deployment.outputs  # the same stream
