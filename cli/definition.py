@@ -9,12 +9,14 @@ from typing import Any
 import yaml
 
 from cli.errors import BadInput
-from cli.input import decoded, read_file, read_stdin
+from cli.input import decoded, path_of, read_file, read_stdin
 from orchestration import payload
 from orchestration.errors import PayloadError
 from orchestration.payload import Json
 
+_STRING = "tag:yaml.org,2002:str"  # the one tag that says nothing new: `!!str 1` is '1'
 YAML_SUFFIXES = (".yaml", ".yml")
+MAX_DEPTH = payload.MAX_DEPTH + 3  # the params of a task may be as deep as a payload: workflow, tasks, task
 MAX_BYTES = 4 * 1024 * 1024  # with room to spare in the 6 MiB of one Lambda request
 
 
@@ -22,7 +24,7 @@ def read(argument: str) -> Json:
     """Return the definition of the file, or of standard input for "-". Raises BadInput with one line."""
     if argument == "-":
         return parse(read_stdin(), name="", what="standard input")
-    path = Path(argument).expanduser()
+    path = path_of(argument, argument)
     return parse(read_file(path, argument), name=path.name, what=argument)
 
 
@@ -33,7 +35,7 @@ def parse(raw: bytes, *, name: str, what: str) -> Json:
             value = _parse_yaml(text, what)
         else:
             value = payload.parse(text, what=what)
-        payload.dump(value, what=what, limit=MAX_BYTES)
+        payload.dump(value, what=what, limit=MAX_BYTES, depth=MAX_DEPTH)
     except PayloadError as exc:
         raise BadInput(str(exc)) from None
     return value
@@ -62,7 +64,19 @@ class _JsonLoader(yaml.SafeLoader):
         anchor = getattr(event, "anchor", None)
         if anchor is not None:  # a few of them can stand for gigabytes
             raise yaml.MarkedYAMLError(problem="anchors and aliases are not accepted", problem_mark=event.start_mark)
+        tag = getattr(event, "tag", None)
+        if tag is not None and not (tag == _STRING and isinstance(event, yaml.ScalarEvent)):
+            # It says what to make of a text that may be no such thing, and JSON has no more than its own types.
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            raise yaml.MarkedYAMLError(problem=f"the tag {shown!r} is not accepted", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
+
+    def construct_number(self, node: yaml.ScalarNode) -> Json:
+        try:
+            return payload.parse(node.value, what="number")
+        except PayloadError as exc:
+            problem = str(exc).removeprefix("number: ")
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: ARG002 - PyYAML passes it
         value: dict[str, Any] = {}
@@ -83,3 +97,5 @@ for _tag, _pattern, _first in (
     ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
 ):
     _JsonLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+for _tag in ("int", "float"):
+    _JsonLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _JsonLoader.construct_number)

@@ -49,6 +49,12 @@ class RemoteError(CliError):
         self.passing = passing
 
 
+class Ended(CliError):
+    """The run has ended already, otherwise than was asked for."""
+
+    code = "Ended"
+
+
 class LocalTarget(CliError):
     """The local target could not do what it was asked."""
 

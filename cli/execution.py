@@ -30,43 +30,65 @@ class Session:
 
     def start(self, workflow: str, run_input: Json, run_id: str) -> Response:
         """Return the description of the run, new or (with the same id and input) already there."""
-        see = f"orchestra status {run_id}{self.flags}"
-        try:
+        with self._uncertain(run_id, "may have started"):
             answer = self.client.start(workflow, run_input, run_id)
-        except KeyboardInterrupt:
-            raise Interrupted(f"interrupted; run {run_id} may have started, see: {see}") from None
-        except RemoteError as exc:
-            if not exc.passing:
-                raise
-            raise RemoteError(f"{exc}; run {run_id} may have started, see: {see}") from None
         if not answer["created"]:
             note("note: ", "yellow", f"run {run_id} is there already; nothing new was started")
         described: Response = answer["run"]
         return described
 
+    def cancel(self, run_id: str) -> Response:
+        """Ask for the run to end, and return its description."""
+        with self._uncertain(run_id, "may have been canceled"):
+            self.client.cancel(run_id)
+            return self.client.describe(run_id)
+
+    def redrive(self, run_id: str, from_task: str | None) -> Response:
+        """Let an ended run go on, and return its description."""
+        with self._uncertain(run_id, "may have been redriven"):
+            answer = self.client.redrive(run_id, from_task)
+            if not answer.get("changed", True):
+                note("note: ", "yellow", f"run {run_id} was redriven already, and goes on")
+            return self.client.describe(run_id)
+
     def follow(self, described: Response) -> Response:
         """Show the run until it has ended, and return its last description."""
         run_id = str(described["run_id"])
-        with self._resumable(run_id), screen(self.terminal, self.clock) as observe:
+        with self._resumable(described), screen(self.terminal, self.clock) as observe:
             return follow(lambda: self.client.describe(run_id), described, observe, self.clock)
 
     def output_of(self, described: Response) -> Json:
         """Return the run's output, or None where it has none: it did not succeed, or has not yet."""
         if described["status"] != "SUCCEEDED":
             return None
-        run_id = str(described["run_id"])
-        with self._resumable(run_id):
-            return self.client.output(run_id)["output"]
+        with self._resumable(described):
+            return self.client.output(str(described["run_id"]))["output"]
 
     @contextmanager
-    def _resumable(self, run_id: str) -> Iterator[None]:
-        again = f"orchestra status {run_id} --follow{self.flags}"
+    def _uncertain(self, run_id: str, outcome: str) -> Iterator[None]:
+        """Say what a request may have done whose answer was not seen."""
+        told = f"run {run_id} {outcome}, see: orchestra status {run_id}{self.flags}"
         try:
             yield
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted; run {run_id} goes on, pick it up again with: {again}") from None
+            raise Interrupted(f"interrupted; {told}") from None
         except RemoteError as exc:
-            raise RemoteError(f"{exc}; run {run_id} goes on, pick it up again with: {again}") from None
+            if not exc.passing:
+                raise
+            raise RemoteError(f"{exc}; {told}") from None
+
+    @contextmanager
+    def _resumable(self, described: Response) -> Iterator[None]:
+        """Say how to pick a run up again that is no longer watched."""
+        run_id = described["run_id"]
+        now = "is being canceled" if described["status"] == "CANCELING" else "goes on"
+        told = f"run {run_id} {now}, pick it up again with: orchestra status {run_id} --follow{self.flags}"
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted; {told}") from None
+        except RemoteError as exc:
+            raise RemoteError(f"{exc}; {told}") from None
 
 
 def document(described: Response, output: Json) -> Json:

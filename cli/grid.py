@@ -15,12 +15,16 @@ _NARROWEST = 6
 
 @dataclass(frozen=True)
 class Column:
-    """`keep` orders the columns by importance: 0 is always there, and the highest goes first."""
+    """`keep` orders the columns by importance: 0 is always there, and the highest goes first.
+
+    The most important one is cut so that the next one fits, but not below `least`.
+    """
 
     title: str
     keep: int = 0
     right: bool = False
     most: int = 64
+    least: int = _NARROWEST
 
 
 Row = Sequence[Text] | Text
@@ -70,7 +74,7 @@ def _chosen(columns: Sequence[Column], needed: Sequence[int], width: int | None)
         want = needed[place]
         if order == 0 and len(places) > 1:
             # The first shrinks, rather than that the second is not shown at all.
-            want = min(want, max(_NARROWEST, room - GAP - needed[places[1]]))
+            want = min(want, max(columns[place].least, room - GAP - needed[places[1]]))
         want = min(want, room) if order == 0 else want
         if want <= 0 or want > room:
             continue

@@ -26,10 +26,10 @@ def resolve(argument: str | None) -> Json:
     if argument == "-":
         return parse(read_stdin(), name="", what=STDIN)
     if argument.startswith("@"):
-        path = Path(argument[1:]).expanduser()
         what = f"--input {argument}"
         if len(argument) == 1:
             raise BadInput("--input @: the name of the file is missing; write --input @FILE")
+        path = path_of(argument[1:], what)
         return parse(read_file(path, what), name=path.name, what=what)
     return parse_inline(argument)
 
@@ -61,6 +61,13 @@ def parse(raw: bytes, *, name: str, what: str) -> Json:
         if not _is_no_json(text):
             raise BadInput(str(exc)) from None
         return _within_limit(text, what)
+
+
+def path_of(name: str, what: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise BadInput(f"{what}: cannot be read: there is no home directory of that user") from None
 
 
 def read_file(path: Path, what: str) -> bytes:

@@ -7,7 +7,7 @@ from rich.text import Text
 from cli import graph
 from cli.look import Look, style
 from cli.model import TERMINAL, Run, Task
-from cli.text import clean, duration
+from cli.text import clean, countdown, duration
 from cli.view import said
 
 
@@ -19,7 +19,8 @@ def changes(before: Run | None, after: Run, look: Look) -> list[Text]:
         (_changed_at(task) or at, task)
         for level in graph.levels(after.tasks)
         for task in level
-        if known.get(task.id, ("PENDING", 0)) != (task.status, task.attempts)
+        # PENDING: nothing has happened to it, or a redrive undid what had.
+        if task.status != "PENDING" and known.get(task.id) != (task.status, task.attempts)
     ]
     lines = [_change(task, when - at, look) for when, task in sorted(changed, key=lambda change: change[0])]
     if before is None or before.status != after.status:
@@ -42,6 +43,9 @@ def _changed_at(task: Task) -> int | None:
 
 def _change(task: Task, offset_ms: int, look: Look) -> Text:
     line = _stamped(offset_ms, clean(task.id), clean(task.status), look)
+    waits_ms = task.waits_ms(task.ready_at or 0)
+    if waits_ms:
+        line.append(f"  in {countdown(waits_ms)}")
     if task.status == "READY" and task.attempts:
         line.append(f"  again, after attempt {task.attempts}")
     elif task.attempts > 1:

@@ -155,7 +155,7 @@ class _Progress:
 def _line(step: Step) -> Text:
     style = _STYLES[step.operation]
     line = Text.assemble(
-        (f" {SYMBOLS[step.operation]:<2} ", style), f"{short_type(step.type):<34} ", (step.name, "bold")
+        (f" {SYMBOLS[step.operation]:<2} ", style), f"{short_type(step.type):<37} ", (step.name, "bold")
     )
     if step.changed:
         line.append(f"  [diff: {', '.join('~' + name for name in step.changed)}]", "dim")

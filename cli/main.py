@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from cli.boundary import Boundary
-from cli.commands import catalog, demo, inspect, run
+from cli.commands import catalog, control, demo, dlq, inspect, run, verify
 from cli.options import EXIT_CODES
 
 app = typer.Typer(
@@ -46,8 +46,12 @@ app.command("run", help=run.HELP, epilog=EXIT_CODES)(run.run)
 app.command("status", epilog=EXIT_CODES)(inspect.status)
 app.command("list", epilog=EXIT_CODES)(inspect.list_runs)
 app.command("output", epilog=EXIT_CODES)(inspect.output)
+app.command("cancel", epilog=control.CANCEL_EXIT_CODES)(control.cancel)
+app.command("redrive", epilog=EXIT_CODES)(control.redrive)
+app.command("verify", epilog=verify.VERIFY_EXIT_CODES)(verify.verify)
 app.command("workflows", epilog=EXIT_CODES)(catalog.workflows)
 app.command("register", epilog=EXIT_CODES)(catalog.register)
+app.add_typer(dlq.app, name="dlq", help="Look after messages and stream records that could not be handled.")
 # Only its name and help: the boundary imports cli.local when it is called.
 app.add_typer(typer.Typer(), name="local", help="Run the whole system on this machine, without an AWS account.")
 

@@ -29,10 +29,15 @@ class Task:
     started_at: int | None = None
     finished_at: int | None = None
     error: Failure | None = None
+    due_at: int | None = None
+
+    def waits_ms(self, now_ms: int) -> int:
+        """Return how long it is until the task may begin, if it is READY for another attempt; else 0."""
+        return max(0, self.due_at - now_ms) if self.status == "READY" and self.due_at is not None else 0
 
     def duration_ms(self, now_ms: int) -> int | None:
-        """Return how long the task has run or ran, or None if it has not begun."""
-        if self.started_at is None:
+        """Return how long the task has run or ran, or None if it has not begun or nobody knows."""
+        if self.started_at is None or self.status == "CANCELED":  # when its last attempt ended is not known
             return None
         if self.finished_at is not None:
             return max(0, self.finished_at - self.started_at)
@@ -51,6 +56,8 @@ class Run:
     finished_at: int | None
     error: Failure | None
     tasks: tuple[Task, ...]
+    epoch: int = 1
+    deadline_at: int | None = None
 
     @property
     def begun_at(self) -> int | None:
@@ -76,6 +83,8 @@ def run_of(described: Json) -> Run:
             finished_at=_time(described.get("finished_at")),
             error=_failure(described.get("error")),
             tasks=tuple(_task(str(task_id), task) for task_id, task in described["tasks"].items()),
+            epoch=int(described.get("epoch") or 1),
+            deadline_at=_time(described.get("deadline_at")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise RemoteError(
@@ -95,6 +104,7 @@ def _task(task_id: str, task: dict[str, Any]) -> Task:
         started_at=_time(task.get("started_at")),
         finished_at=_time(task.get("finished_at")),
         error=_failure(task.get("error")),
+        due_at=_time(task.get("due_at")),
     )
 
 

@@ -33,15 +33,22 @@ Region = Annotated[
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
-# Markdown, as every help text is.
-EXIT_CODES = """
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not watch the run to its end: return at once.")]
+
+
+def exit_codes(done: str, failed: str) -> str:
+    """Return what each exit code of a command means, in Markdown, as every help text is."""
+    return f"""
 Exit codes:
 
-- 0: done; a run that was waited for has SUCCEEDED
+- 0: {done}
 
-- 1: the run is FAILED or CANCELED, or the remote system failed
+- 1: {failed}, or the remote system failed
 
-- 2: bad input or usage, or no deployment: nothing was started
+- 2: bad input or usage, no deployment, or the request was refused: nothing was done
 
 - 130: interrupted with Ctrl-C; a run that was started goes on
 """
+
+
+EXIT_CODES = exit_codes("done; a run that was waited for has SUCCEEDED", "the run is FAILED or CANCELED")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -12,11 +13,13 @@ from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 from cli.errors import CliError
+from cli.grid import Column, Row, grid
 from cli.look import UNICODE, Look, look_for
 from cli.text import clean, clean_lines, pretty_json
 from cli.view import Frame
 from orchestration.payload import Json
 
+_INDENT = 2
 _LONGEST_ON_SCREEN = 60  # lines of a run's output; a file or a pipe gets all of them
 
 
@@ -45,6 +48,17 @@ class Terminal:
     def answer(self, value: Json) -> None:
         """Print the one JSON document."""
         self.console.print(Text(self.json_text(value)), soft_wrap=True)
+
+    def say_table(self, columns: Sequence[Column], rows: Sequence[Row], *, titles: bool = True) -> None:
+        for line in grid(columns, rows, width=self.frame(0).width, look=self.look, titles=titles)[0]:
+            self.say(line)
+
+    def beneath(self, text: str) -> list[Row]:
+        """Return a text that is too long for a column as rows of its own, to stand below another."""
+        width = self.frame(0).width
+        whole = Text(text, "dim")
+        lines = [whole] if width is None else whole.wrap(self.console, max(1, width - _INDENT))
+        return [Text(" " * _INDENT).append_text(line) for line in lines]
 
     def say_json(self, value: Json, *, whole: bool, rest: str) -> None:
         """Print JSON for people: coloured, and on a screen no more than fits to be read; `rest` says how to get all."""

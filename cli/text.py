@@ -62,6 +62,17 @@ def duration(milliseconds: float) -> str:
     return f"{seconds // 86_400}d {seconds // 3600 % 24}h"
 
 
+def countdown(milliseconds: float) -> str:
+    """Return the time that is left in whole seconds, rounded up, so that it does not flicker: 12s, 2m 05s."""
+    seconds = max(0, -(-round(milliseconds) // 1000))
+    return f"{seconds}s" if seconds < 60 else duration(seconds * 1000)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 run`, `2,000 runs`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def moment(epoch_ms: int | None, zone: tzinfo | None = None) -> str:
     """Return the date and time in `zone` (None: the machine's own), or a dash."""
     if epoch_ms is None:

@@ -12,7 +12,7 @@ from cli.graph import FoldRow, TaskRow
 from cli.grid import GAP, Column, cut, grid
 from cli.look import Look, style
 from cli.model import TERMINAL, Failure, Run, Task
-from cli.text import clean, duration, moment
+from cli.text import clean, countdown, counted, duration, moment
 
 _LIVE = (
     Column("task", keep=0, most=40),
@@ -31,6 +31,9 @@ _FULL = (
     Column("AFTER", keep=6, most=60),
 )
 _SHORTEST_BAR, _LONGEST_BAR = 8, 40
+_MOST_NOTES = 3
+_MOST_NAMES = 4
+_VERBS = {"FAILED": "failed", "CANCELED": "was canceled after", "READY": "is tried again"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def overview(run: Run, frame: Frame) -> Text:
     above = [cut(title(run), frame.width, frame.look), Text()]
     below = [Text(), cut(summary(run, frame), frame.width, frame.look)]
     if run.status not in TERMINAL:  # of a run that has ended they are printed in full, below
-        below += [cut(line, frame.width, frame.look) for line in problems(run, frame.look)[:3]]
+        notes = [*awaited(run), *problems(run, frame.look)]
+        below += [cut(line, frame.width, frame.look) for line in notes[:_MOST_NOTES]]
     budget = frame.height - len(above) - len(below) - 1  # the cursor stands on a line of its own
     lines = [*above, *_tree(run, frame, max(1, budget)), *below]
     return Text("\n").join(lines)
@@ -66,6 +70,10 @@ def details(run: Run, frame: Frame) -> Text:
         ("started", moment(run.begun_at)),
         ("finished", moment(run.finished_at)),
     ]
+    if run.deadline_at is not None:
+        facts.append(("deadline", _deadline(run.deadline_at, run, frame)))
+    if run.epoch > 1:
+        facts.append(("redriven", "once" if run.epoch == 2 else f"{run.epoch - 1} times"))
     return Text("\n").join(
         [
             cut(title(run), frame.width, frame.look),
@@ -74,6 +82,7 @@ def details(run: Run, frame: Frame) -> Text:
             *lines,
             Text(),
             summary(run, frame),
+            *awaited(run),
             *problems(run, frame.look),
         ]
     )
@@ -90,9 +99,21 @@ def summary(run: Run, frame: Frame) -> Text:
     symbol = frame.look.symbol(status, frame.tick)
     return Text.assemble(
         (f"{symbol} {status}", style(status) or "bold"),
-        f"  {done} of {len(run.tasks)} task{'' if len(run.tasks) == 1 else 's'}",
+        f"  {done} of {counted(len(run.tasks), 'task')}",
         ("  " + duration(run.duration_ms(frame.now_ms)), "dim"),
     )
+
+
+def awaited(run: Run) -> list[Text]:
+    """Return a line about what a failing or canceling run waits for: the tasks that run are not interrupted."""
+    if run.status not in {"FAILING", "CANCELING"}:
+        return []
+    names = [clean(task.id) for task in run.tasks if task.status == "RUNNING"]
+    if not names:
+        return []
+    rest = len(names) - _MOST_NAMES
+    shown = ", ".join(names[:_MOST_NAMES]) + (f" and {rest:,} more" if rest > 0 else "")
+    return [Text(f"  still running: {shown}", "dim")]
 
 
 def problems(run: Run, look: Look) -> list[Text]:
@@ -107,10 +128,8 @@ def problems(run: Run, look: Look) -> list[Text]:
 
 
 def _problem(where: str, what: str, status: str, look: Look) -> Text:
-    failed = status in {"FAILED", "CANCELED"}
-    shown = "FAILED" if failed else "READY"
-    verb = "failed" if failed else "is tried again"
-    return Text.assemble((f"{look.symbol(shown)} {clean(where)} {verb}: ", style(shown)), what)
+    shown = status if status in _VERBS else "READY"
+    return Text.assemble((f"{look.symbol(shown)} {clean(where)} {_VERBS[shown]}: ", style(shown)), what)
 
 
 def said(error: Failure) -> str:
@@ -142,7 +161,7 @@ def _live_cells(row: graph.Row, frame: Frame) -> Sequence[Text] | Text:
     return (
         _named(row, frame),
         Text(clean(task.service), "dim"),
-        _state(task),
+        _state(task, frame),
         Text(f"attempt {task.attempts}" if task.attempts > 1 else "", "yellow"),
         _time(task, frame),
     )
@@ -155,7 +174,7 @@ def _full_cells(row: TaskRow, run: Run, frame: Frame) -> Sequence[Text]:
     return (
         _named(row, frame),
         Text(clean(task.service), "dim"),
-        _state(task),
+        _state(task, frame),
         Text(str(task.attempts or "")),
         Text(offset, "dim"),
         _time(task, frame),
@@ -174,8 +193,18 @@ def _named(row: TaskRow, frame: Frame) -> Text:
     )
 
 
-def _state(task: Task) -> Text:
-    return Text(clean(task.status).lower(), style(task.status))
+def _state(task: Task, frame: Frame) -> Text:
+    waits_ms = task.waits_ms(frame.now_ms)
+    shown = f"retry in {countdown(waits_ms)}" if waits_ms else clean(task.status).lower()
+    return Text(shown, style(task.status))
+
+
+def _deadline(deadline_at: int, run: Run, frame: Frame) -> str:
+    """Return a run's deadline, and how long it is until then as long as that matters."""
+    if run.status in TERMINAL:
+        return moment(deadline_at)
+    left_ms = deadline_at - frame.now_ms
+    return f"{moment(deadline_at)}, {f'in {countdown(left_ms)}' if left_ms > 0 else 'passed'}"
 
 
 def _time(task: Task, frame: Frame) -> Text:

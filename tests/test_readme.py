@@ -1,17 +1,23 @@
-"""What the README says is so: its diagrams, its snippets and its limits."""
+"""What the README and the docs say is so: diagrams, snippets, commands, limits and rules."""
 
 from __future__ import annotations
 
 import json
 import re
 import runpy
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from cli.main import app
 from components.worker_pool import TIMEOUT_S
-from orchestration import payload, workflow
+from orchestration import invariants, payload, queue, retry, workflow
+from orchestration.overdue import Repair
 from orchestration.workflow import Retry, Task, Workflow
+from tests.simulation import judge, simulation
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -40,6 +46,20 @@ def test_the_definition_is_one() -> None:
     )
 
 
+def test_the_definition_with_every_setting_is_one() -> None:
+    retry = Retry(max_attempts=5, delay_s=10, backoff=2, max_delay_s=600, on=["Unavailable", "States.Timeout"])
+
+    assert Workflow.from_json(json.loads(snippets("json")[2])) == Workflow(
+        "nightly",
+        {
+            "extract": Task("probe", timeout_s=120, total_timeout_s=1800, retry=retry),
+            "load": Task("probe", after=["extract"], at_most_once=True),
+            "report": Task("probe", after=["load"]),
+        },
+        timeout_s=7200,
+    )
+
+
 def test_the_declaration_is_one() -> None:
     declared = eval(snippets("python")[0], {"Task": Task, "Workflow": Workflow})
 
@@ -64,18 +84,77 @@ def test_the_event_has_the_fields_of_the_task_contract() -> None:
         ),
         ("nesting of any of them", f"{payload.MAX_DEPTH} levels"),
         ("`timeout_s` of a task", f"{workflow.MAX_TIMEOUT_S} (a worker waits for it, for at most {TIMEOUT_S})"),
-        ("delay before another attempt", f"{workflow.MAX_DELAY_S} s"),
+        ("`total_timeout_s` of a task, `timeout_s` of a workflow", f"{workflow.MAX_TOTAL_S:,}, a year"),
+        ("attempts of a task", f"{workflow.MAX_ATTEMPTS}"),
+        (
+            "delay before another attempt",
+            f"{workflow.MAX_DELAY_S:,} s; if it is more than {queue.MAX_DELAY_S} s, up to a minute longer",
+        ),
     ],
 )
 def test_the_limits_are_those_of_the_code(row: str, limit: str) -> None:
     assert f"| {row} | {limit} |" in README
 
 
-def test_every_file_that_is_linked_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md", "docs/reliability.md"])
+def test_every_file_and_heading_that_is_linked_is_there(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
 
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    for file, _, anchor in links:
+        linked = (ROOT / page).parent / file if file else ROOT / page
+        assert linked.exists(), file
+        assert not anchor or anchor in anchors(linked.read_text("utf-8")), anchor
+
+
+def anchors(text: str) -> set[str]:
+    """Return what GitHub calls the headings of a page."""
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+def test_every_command_of_the_docs_is_one() -> None:
+    """Each parses: its name is known, and so are its options."""
+    command = get_command(app)
+    for page in ("README.md", "docs/operations.md", "docs/reliability.md"):
+        text = (ROOT / page).read_text("utf-8")
+        shown = re.findall(r"^(?:\$ )?orchestra ([^#\n]+)", text, re.MULTILINE) + re.findall(
+            r"`orchestra ([^`]+)`", text
+        )
+        assert shown, page
+        for line in shown:
+            check_command(command, shlex.split(line.replace("[TASK]", "TASK")))
+
+
+def check_command(command: Any, words: list[str]) -> None:
+    """Check that a command has all that is written in it, as far as it is written."""
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    assert not getattr(command, "commands", {}) or not words or words[0].startswith("-"), words
+    assert [word for word in words if word.startswith("-") and word != "-" and word not in options] == [], words
+
+
+def test_the_operations_name_every_repair_and_every_error_of_the_engine() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    errors = {retry.TIMEOUT, *retry.PERMANENT, *retry.INFRASTRUCTURE}
+
+    assert [name for name in (*Repair, *sorted(errors)) if f"`{name}`" not in text] == []
+
+
+def test_the_rules_of_the_docs_are_those_of_the_checks() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    named = set(re.findall(r"^\| ([SLEQ]\d+) ", text, re.MULTILINE))
+    checked = {
+        rule
+        for module in (invariants, judge)
+        for rule in re.findall(r"^([SLE]\d+) ", module.__doc__ or "", re.MULTILINE)
+    }
+
+    assert named == checked | set(simulation.INVARIANT.values())
 
 
 def test_the_commands_of_the_top_are_targets_of_the_makefile() -> None:
@@ -84,6 +163,18 @@ def test_the_commands_of_the_top_are_targets_of_the_makefile() -> None:
 
     assert commands == ["demo", "test"]
     assert [c for c in commands if not re.search(rf"^{c}:", makefile, re.MULTILINE)] == []
+
+
+def test_every_target_of_the_docs_is_one_of_the_makefile() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        t
+        for page in pages
+        for t in re.findall(r"^(?:\$ )?make (\w+)|`make (\w+)`", page.read_text("utf-8"), re.MULTILINE)
+    }
+
+    assert {one or other for one, other in named} - targets == set()
 
 
 def test_ci_runs_what_the_readme_says_and_nothing_else() -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.deployment import Choice
 from cli.errors import EXIT_OK
-from cli.grid import Column, Row, grid
+from cli.grid import Column, Row
 from cli.options import Arn, JsonFlag, Region, Stack
 from cli.ports import ports
 from cli.terminal import terminal
@@ -50,9 +50,7 @@ def workflows(
     if not rows:
         screen.say(f"No workflows. Register one with: orchestra register FILE{choice.flags}")
         return EXIT_OK
-    lines, _ = grid(_WORKFLOWS, rows, width=screen.frame(0).width, look=screen.look, titles=True)
-    for line in lines:
-        screen.say(line)
+    screen.say_table(_WORKFLOWS, rows)
     return EXIT_OK
 
 
@@ -69,9 +67,9 @@ def register(
 ) -> int:
     """Register a workflow definition, so that it can be run without a deployment.
 
-    The file is {"name": ..., "tasks": {ID: {"service": ..., "after": [ID, ...], "params": {...}, "timeout_s": ...,
-    "retry": {...}}}}; all but name, tasks and service may be left out. A definition is named by its content: to
-    register the same one again changes nothing.
+    The file is {"name": ..., "timeout_s": ..., "tasks": {ID: {"service": ..., "after": [ID, ...], "params": {...},
+    "timeout_s": ..., "total_timeout_s": ..., "at_most_once": ..., "retry": {...}}}}; all but name, tasks and service
+    may be left out. A definition is named by its content: to register the same one again changes nothing.
 
     YAML is read as JSON is: only true, false, null and JSON's numbers are not strings, so that an id such as no, on
     or 2026-11-23 stays what it says; no key twice, no anchors, no tags.

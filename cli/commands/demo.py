@@ -17,7 +17,7 @@ from cli.client import Response
 from cli.commands.run import close
 from cli.deployment import DEFAULT_STACK, Choice
 from cli.execution import Session, document, exit_code
-from cli.grid import Column, grid
+from cli.grid import Column
 from cli.options import JsonFlag
 from cli.ports import Ports, ports
 from cli.report import report
@@ -103,8 +103,7 @@ def _next_steps(screen: Terminal, run_id: str) -> None:
         )
     ]
     columns = (Column("command", keep=0), Column("why", keep=1))
-    for line in grid(columns, rows, width=screen.frame(0).width, look=screen.look, titles=False)[0]:
-        screen.say(line)
+    screen.say_table(columns, rows, titles=False)
 
 
 def _on_the_path() -> list[tuple[str, str]]:

@@ -10,11 +10,11 @@ import typer
 from rich.text import Text
 
 from cli.client import Client, Response
-from cli.commands.run import finish
+from cli.commands.run import finish, suggest
 from cli.deployment import Choice
 from cli.errors import EXIT_OK
 from cli.execution import Session, exit_code
-from cli.grid import Column, Row, grid
+from cli.grid import Column, Row
 from cli.look import style
 from cli.model import run_of
 from cli.options import Arn, JsonFlag, Region, RunId, Stack
@@ -70,6 +70,7 @@ def status(
         session.terminal.answer(described)
     else:
         session.terminal.say(details(run, session.terminal.frame(outside.clock.now_ms())))
+        suggest(session, run)
     return exit_code(run.status)
 
 
@@ -143,9 +144,7 @@ def _show_runs(found: Response, screen: Terminal, now_ms: int) -> None:
     if not rows:
         screen.say("No runs.")
         return
-    lines, _ = grid(_RUNS, rows, width=screen.frame(now_ms).width, look=screen.look, titles=True)
-    for line in lines:
-        screen.say(line)
+    screen.say_table(_RUNS, rows)
     if found.get("cursor"):
         screen.say(Text(f"There are more: --cursor {shlex.quote(clean(found['cursor']))}", "dim"))
 

@@ -11,8 +11,8 @@ from cli import input as run_input
 from cli.deployment import Choice
 from cli.errors import EXIT_OK
 from cli.execution import Session, document, exit_code, show_output
-from cli.model import run_of
-from cli.options import Arn, JsonFlag, Region, Stack
+from cli.model import Run, run_of
+from cli.options import Arn, JsonFlag, NoWait, Region, Stack
 from cli.ports import ports
 from cli.run_id import new_run_id, require_id
 from cli.terminal import terminal
@@ -55,7 +55,7 @@ def run(
         str | None,
         typer.Option(metavar="ID", help="The run's id. Started again with the same input, it is the same run."),
     ] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")] = False,
+    no_wait: NoWait = False,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
     region: Region = None,
@@ -72,7 +72,7 @@ def run(
     chosen = run_id or new_run_id(workflow, outside.clock.now_ms(), outside.token())
     described = session.start(workflow, value, chosen)
     if no_wait:
-        return _started(session, described)
+        return leave(session, described, "Started")
     return finish(session, session.follow(described))
 
 
@@ -100,13 +100,22 @@ def close(session: Session, described: dict[str, object]) -> None:
     if len(found) > _MOST_PROBLEMS:
         see = f"orchestra status {clean(run.run_id)}{session.flags}"
         session.terminal.say(Text(f"and {len(found) - _MOST_PROBLEMS} more errors: {see}", "dim"))
+    suggest(session, run)
 
 
-def _started(session: Session, described: dict[str, object]) -> int:
+def suggest(session: Session, run: Run) -> None:
+    """Say what can be done about a run that has failed."""
+    if run.status == "FAILED":
+        again = f"orchestra redrive {clean(run.run_id)}{session.flags}"
+        session.terminal.say(Text(f"Go on once it is mended: {again}", "dim"))
+
+
+def leave(session: Session, described: dict[str, object], what: str) -> int:
+    """Answer with a run that is not watched; `what` was done to it."""
     if session.terminal.as_json:
         session.terminal.answer(document(described, None))
     else:
         run_id = clean(described["run_id"])
-        session.terminal.say(Text.assemble("Started ", (run_id, "cyan")))
+        session.terminal.say(Text.assemble(f"{what} ", (run_id, "cyan")))
         session.terminal.say(f"Follow it: orchestra status {run_id} --follow{session.flags}")
     return EXIT_OK

@@ -122,6 +122,12 @@ def described(status: str = "RUNNING", *, tasks: dict[str, Any] | None = None, *
     }
 
 
+def document(run: dict[str, Any], output: Any) -> dict[str, Any]:
+    """Return what a command that follows a run prints with --json."""
+    keys = ("run_id", "workflow", "engine", "status", "error", "started_at", "finished_at", "tasks")
+    return {**{key: run[key] for key in keys}, "output": output}
+
+
 def abc(**changes: dict[str, Any]) -> dict[str, Any]:
     graph = {
         "A": task(service="a"),

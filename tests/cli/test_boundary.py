@@ -72,6 +72,36 @@ def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
     assert (shown.returncode, shown.stderr) == (1, b"error: No space left on device\n")
 
 
+INTERRUPTED = """
+import os, signal
+from typer.main import get_command
+from cli.client import Client
+from cli.main import app
+from cli.ports import Ports
+def send(request):
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+get_command(app).main(prog_name="orchestra", obj=Ports(connect=lambda choice: Client(send)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "w", "--run-id", "r"), "interrupted; run r may have started, see: orchestra status r"),
+        (("cancel", "r"), "interrupted; run r may have been canceled, see: orchestra status r"),
+        (("redrive", "r"), "interrupted; run r may have been redriven, see: orchestra status r"),
+        (("verify", "--all"), "interrupted; 0 runs checked so far, no violations"),
+        (("dlq", "redrive", "--all"), "interrupted"),
+    ],
+)
+def test_a_signal_while_a_request_is_under_way(arguments: tuple[str, ...], said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *arguments], cwd=HOME, capture_output=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (130, b"", f"error: {said}\n")
+
+
 def test_help_starts_fast_for_it_imports_no_engine() -> None:
     code = (
         "import atexit, sys\n"

@@ -10,6 +10,7 @@ from cli.errors import CliError, Refused, RemoteError
 from tests.cli.fake import RUN_ID, described
 
 LIST: dict[str, Any] = {"runs": [], "cursor": None}
+PAGE: dict[str, Any] = {"checked": 1, "violations": [], "cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,31 @@ LIST: dict[str, Any] = {"runs": [], "cursor": None}
             LIST,
         ),
         (lambda c: c.workflows(), {"action": "workflows"}, {"workflows": []}),
+        (lambda c: c.cancel(RUN_ID), {"action": "cancel", "run_id": RUN_ID}, {"run": described()}),
+        (lambda c: c.redrive(RUN_ID), {"action": "redrive", "run_id": RUN_ID}, {"run": described()}),
+        (
+            lambda c: c.redrive(RUN_ID, "B2"),
+            {"action": "redrive", "run_id": RUN_ID, "from_task": "B2"},
+            {"run": described()},
+        ),
+        (lambda c: c.verify(), {"action": "verify"}, PAGE),
+        (
+            lambda c: c.verify(run_id=RUN_ID, cursor="x", limit=5),
+            {"action": "verify", "run_id": RUN_ID, "cursor": "x", "limit": 5},
+            PAGE,
+        ),
+        (lambda c: c.dead_letters(5), {"action": "dead_letters", "limit": 5}, {"letters": [], "queues": []}),
+        (lambda c: c.dead_letter("m-1"), {"action": "dead_letter", "id": "m-1"}, {"letter": {"id": "m-1"}}),
+        (
+            lambda c: c.redrive_dead_letters("m-1"),
+            {"action": "redrive_dead_letters", "id": "m-1"},
+            {"redriven": ["m-1"], "refused": []},
+        ),
+        (
+            lambda c: c.redrive_dead_letters(),
+            {"action": "redrive_dead_letters", "all": True},
+            {"redriven": [], "refused": []},
+        ),
     ],
 )
 def test_each_request_is_the_contracts(ask: Callable[[Client], Any], request_: Any, answer: Any) -> None:

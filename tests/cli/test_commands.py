@@ -14,7 +14,7 @@ from cli.commands.demo import EXAMPLE
 from cli.deployment import Choice
 from cli.errors import NoDeployment, RemoteError
 from local.errors import LocalError
-from tests.cli.fake import ALL_DONE, NOW, RUN_ID, abc, call, described, done, task
+from tests.cli.fake import ALL_DONE, NOW, RUN_ID, abc, call, described, document, done, task
 
 START = {"action": "start", "workflow": "abc", "input": None, "run_id": RUN_ID}
 DESCRIBE = {"action": "describe", "run_id": RUN_ID}
@@ -34,11 +34,6 @@ def started(run: Any = None, *, created: bool = True) -> dict[str, Any]:
 
 def out(output: Any) -> dict[str, Any]:
     return {"run_id": RUN_ID, "output": output}
-
-
-def document(run: dict[str, Any], output: Any) -> dict[str, Any]:
-    keys = ("run_id", "workflow", "engine", "status", "error", "started_at", "finished_at", "tasks")
-    return {**{key: run[key] for key in keys}, "output": output}
 
 
 # run
@@ -78,7 +73,11 @@ def test_run_json_is_one_document() -> None:
 def test_a_failed_run_exits_with_1_and_names_its_error() -> None:
     called = call("run", "abc", answers=[started(), FAILED])
     assert called.exit_code == 1
-    assert called.stdout.splitlines()[-2:] == ["✗ FAILED  0 of 5 tasks  2.3s", "✗ A failed: Boom: bang"]
+    assert called.stdout.splitlines()[-3:] == [
+        "✗ FAILED  0 of 5 tasks  2.3s",
+        "✗ A failed: Boom: bang",
+        "Go on once it is mended: orchestra redrive abc-20261123-223100-x7k2q9",
+    ]
     called = call("run", "abc", "--json", answers=[started(), FAILED])
     assert (called.exit_code, called.document) == (1, document(FAILED, None))
 
@@ -92,9 +91,10 @@ def test_a_canceled_run_exits_with_1() -> None:
 def test_many_errors_are_not_a_flood() -> None:
     tasks = {f"t{n}": task("FAILED", error=BOOM) for n in range(60)}
     called = call("run", "abc", "--stack", "dev", answers=[started(), described("FAILED", tasks=tasks)])
-    assert called.stdout.splitlines()[-2:] == [
+    assert called.stdout.splitlines()[-3:] == [
         "✗ t4 failed: Boom: bang",
         "and 55 more errors: orchestra status abc-20261123-223100-x7k2q9 --stack dev",
+        "Go on once it is mended: orchestra redrive abc-20261123-223100-x7k2q9 --stack dev",
     ]
 
 
@@ -138,6 +138,12 @@ def test_input_from_standard_input_and_files(tmp_path: Path) -> None:
         (("run", "abc", "--zzz"), "No such option: --zzz (see: orchestra run --help)"),
         (("status", "a/b"), "RUN: 'a/b' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
         (("output", "a", "b#"), "TASK: 'b#' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("list", "-w", "a%"), "--workflow: 'a%' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("list", "-w", "^(a+)+$"), "--workflow: '^(a+)+$' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("cancel", "a/b"), "RUN: 'a/b' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("redrive", "a/b"), "RUN: 'a/b' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("redrive", "a", "--from", "b#"), "--from: 'b#' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        (("verify", "begins_with(pk)"), "RUN: 'begins_with(pk)' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
         (("list", "-w", "é"), "--workflow: '\\xe9' is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -"),
         (("register", "/nowhere.json"), "/nowhere.json: cannot be read: No such file or directory"),
         (("rnu",), "No such command 'rnu'. Did you mean 'run'? (see: orchestra --help)"),
@@ -152,11 +158,14 @@ def test_bad_input_exits_with_2_and_sends_nothing(arguments: tuple[str, ...], me
     assert called.document == {"error": {"code": "InvalidInput", "message": message}}
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "many", "1e1"])
-def test_a_limit_out_of_range_is_refused(limit: str) -> None:
-    called = call("list", "--limit", limit)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [*(("--limit", n) for n in ("0", "101", "many", "1e1")), *(("--status", s) for s in ("", "FAIL.*", "%"))],
+)
+def test_a_choice_out_of_range_is_refused(option: str, value: str) -> None:
+    called = call("list", option, value)
     assert (called.exit_code, called.requests) == (2, [])
-    assert called.stderr.startswith("error: Invalid value for '--limit'")
+    assert called.stderr.startswith(f"error: Invalid value for '{option}'")
 
 
 @pytest.mark.parametrize(
@@ -260,6 +269,11 @@ def test_list_asks_for_what_was_chosen() -> None:
     assert called.exit_code == 0
     assert called.document == answer
     assert called.requests == [{"action": "list", "limit": 5, "workflow": "abc", "status": "FAILED", "cursor": "here"}]
+
+
+def test_a_cursor_is_sent_as_it_is() -> None:
+    called = call("list", "--cursor", "' OR #status = :x % *", answers=[{"runs": [], "cursor": None}])
+    assert called.requests == [{"action": "list", "limit": 20, "cursor": "' OR #status = :x % *"}]
 
 
 def test_list_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,25 +423,71 @@ def test_a_bug_is_one_line_and_a_traceback_only_on_demand(debug: str) -> None:
 
 
 def test_every_command_has_json_and_documents_its_exit_codes() -> None:
-    for command in ("demo", "run", "status", "list", "output", "workflows", "register"):
-        called = call(command, "--help")
+    alone = ("demo", "run", "status", "list", "output", "workflows", "register", "cancel", "redrive", "verify")
+    for command in (*((name,) for name in alone), *(("dlq", verb) for verb in ("list", "show", "redrive"))):
+        called = call(*command, "--help")
         assert called.exit_code == 0
         assert "--json" in called.stdout
         assert "130: interrupted" in called.stdout
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "300"])
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("status", RUN_ID), ("list",), ("workflows",)])
-def test_any_width_does(columns: str, arguments: tuple[str, ...]) -> None:
-    answers = {
-        "status": [ENDED],
-        "list": [{"runs": [listed()], "cursor": None}],
-        "workflows": [{"workflows": FLOWS}],
-    }
-    asked = [] if "--help" in arguments else answers[arguments[0]]
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (("--help",), None),
+        (("run", "--help"), None),
+        (("dlq", "--help"), None),
+        (("status", RUN_ID), ENDED),
+        (("list",), {"runs": [listed()], "cursor": None}),
+        (("workflows",), {"workflows": FLOWS}),
+        (("verify", "--all"), {"checked": 2_000, "violations": [], "cursor": None}),
+        (("dlq", "list"), {"letters": [{"id": "m-1", "run_id": RUN_ID, "reason": "none"}], "queues": []}),
+        (("dlq", "show", "m-1"), {"letter": {"id": "m-1", "body": "{}"}}),
+    ],
+)
+def test_any_width_does(columns: str, arguments: tuple[str, ...], answer: Any) -> None:
+    asked = [] if answer is None else [answer]
     called = call(*arguments, answers=asked, env={"COLUMNS": columns, "NO_COLOR": "1"})
     assert (called.exit_code, called.stderr) == (0, "")
     assert "\x1b" not in called.stdout
+
+
+HOSTILE = "=1\x1b[31mred\x07\u202e\n<script> [/bold] [link=x]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (("list",), {"runs": [listed(run_id=HOSTILE, workflow=HOSTILE, status=HOSTILE)], "cursor": HOSTILE}),
+        (("list",), {"runs": [listed(error={"task": HOSTILE, "name": HOSTILE, "message": HOSTILE})], "cursor": None}),
+        (("workflows",), {"workflows": [dict.fromkeys(("name", "version", "tasks", "source"), HOSTILE)]}),
+        (("status", "r"), described(HOSTILE, run_id=HOSTILE, workflow=HOSTILE, engine=HOSTILE)),
+        (("output", "r"), out(HOSTILE)),
+        (
+            ("verify", "--all"),
+            {
+                "checked": 1,
+                "violations": [dict.fromkeys(("run_id", "invariant", "item", "what"), HOSTILE)],
+                "cursor": None,
+            },
+        ),
+        (
+            ("dlq", "list"),
+            {
+                "letters": [dict.fromkeys(("id", "queue", "receives", "run_id", "task_id", "reason"), HOSTILE)],
+                "queues": [],
+            },
+        ),
+        (("dlq", "show", "m"), {"letter": dict.fromkeys(("id", "queue", "run_id", "reason", "body"), HOSTILE)}),
+        (("dlq", "redrive", "m"), {"redriven": [HOSTILE], "refused": [{"id": HOSTILE, "reason": HOSTILE}]}),
+    ],
+)
+def test_text_from_outside_is_text_in_every_view(arguments: tuple[str, ...], answer: Any) -> None:
+    called = call(*arguments, answers=[answer])
+    assert "red" in called.stdout
+    assert "<script> [/bold] [link=x]" in called.stdout
+    assert not any(character in called.stdout for character in "\x1b\x07\u202e")
 
 
 def test_a_version_is_printed() -> None:

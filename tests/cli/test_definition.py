@@ -23,7 +23,7 @@ WORDS += ["0o17", "0x1f", "1_000", ".5", "+1", ".inf"]
         ("w", "{}", {}),
         ("w.yaml", "\ufeffname: w\ntasks:\n  A: {after: []}\n", {"name": "w", "tasks": {"A": {"after": []}}}),
         ("w.yml", f"[{', '.join(WORDS)}]", WORDS),
-        ("w.yml", "[true, false, null, ~, '1', \"no\"]", [True, False, None, None, "1", "no"]),
+        ("w.yml", "[true, false, null, ~, '1', \"no\", !!str 1]", [True, False, None, None, "1", "no", "1"]),
         ("w.yml", "[1, -2, 0, 1.5, 1e3]", [1, -2, 0, 1.5, 1000.0]),
         ("w.yml", "on: 1\n1: 2\n1.0: 3\nnull: 4\n<<: 5\n", {"on": 1, "1": 2, "1.0": 3, "null": 4, "<<": 5}),
         ("w.yml", "text: |\n  two\n  lines\nnone:\n", {"text": "two\nlines\n", "none": None}),
@@ -36,7 +36,6 @@ def test_a_definition_is_read_as_json_is(name: str, text: str, expected: Any) ->
 
 
 NOT_JSON = "it: is not JSON ("
-NO_SUCH_TYPE = "could not determine a constructor for the tag"
 BOMB = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{p}, *{p}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
 
 
@@ -55,10 +54,10 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{p}, *{p}]\n" for p, c in zip("a
         (
             "w.yml",
             "!!python/object/apply:os.system [id]",
-            f"it: line 1, column 1: {NO_SUCH_TYPE} 'tag:yaml.org,2002:python/object/apply:os.system'",
+            "it: line 1, column 1: the tag '!!python/object/apply:os.system' is not accepted",
         ),
-        ("w.yml", "at: !!timestamp 2026-11-23", "it: holds a date, which JSON cannot express"),
-        ("w.yml", "n: 1e400", "it: holds inf, which JSON cannot express"),
+        ("w.yml", "at: !!timestamp 2026-11-23", "it: line 1, column 5: the tag '!!timestamp' is not accepted"),
+        ("w.yml", "n: 1e400", "it: line 1, column 4: is not JSON (the number 1e400 is too large)"),
         ("w.yml", "a:\n\t- b", "it: line 2, column 1: found character '\\t' that cannot start any token"),
         ("w.yml", "a: 1\n--- \nb: 2", "it: line 2, column 1: but found another document"),
         ("w.yml", "[" * 1_000, "it: is nested too deeply"),

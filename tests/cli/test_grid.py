@@ -59,6 +59,12 @@ def test_titles_and_a_look_without_unicode() -> None:
     ]
 
 
+def test_the_first_is_not_cut_below_what_it_must_have() -> None:
+    columns, row = (Column("ID", least=10), Column("RUN", keep=1)), (Text("0123456789"), Text("run"))
+    shown = {width: grid(columns, [row], width=width, look=UNICODE, titles=False)[0][0].plain for width in (15, 14, 9)}
+    assert shown == {15: "0123456789  run", 14: "0123456789", 9: "01234567…"}
+
+
 def test_the_width_that_is_taken() -> None:
     assert grid(COLUMNS, ROWS, width=34, look=UNICODE, titles=False)[1] == 34
     assert grid(COLUMNS, ROWS, width=20, look=UNICODE, titles=False)[1] == 17

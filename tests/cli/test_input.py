@@ -105,6 +105,7 @@ def test_inline_is_json(argument: str | None, expected: Any) -> None:
         ("@", "--input @: the name of the file is missing; write --input @FILE"),
         ("@/nowhere/x.json", "--input @/nowhere/x.json: cannot be read: No such file or directory"),
         ("@/", "--input @/: cannot be read: Is a directory"),
+        ("@~0/x.json", "--input @~0/x.json: cannot be read: there is no home directory of that user"),
         ("@a\0b", "--input @a\0b: cannot be read: embedded null byte"),
         (
             json.dumps("x" * LIMIT),

@@ -43,6 +43,21 @@ def test_a_task_that_is_tried_again_says_why() -> None:
     ]
 
 
+def test_a_task_that_waits_says_how_long() -> None:
+    waits = {"status": "READY", "ready_at": NOW + 400, "due_at": NOW + 12_000}
+    after = run_of(described(tasks=abc(B1={**waits, "attempts": 0}, B2={**waits, "attempts": 2})))
+    assert plain(run_of(described()), after) == [
+        "  +400ms  ◌ B1  READY  in 12s",
+        "  +400ms  ◌ B2  READY  in 12s  again, after attempt 2",
+    ]
+
+
+def test_what_a_redrive_undid_is_no_line() -> None:
+    failed = {"status": "FAILED", "attempts": 1, "started_at": NOW + 10, "finished_at": NOW + 30}
+    before, after = run_of(described(tasks=abc(A=failed))), run_of(described())
+    assert plain(before, after) == []
+
+
 def test_the_end_of_a_run_is_its_last_line() -> None:
     before = run_of(described(tasks={**ALL_DONE, "C": abc()["C"]}))
     assert plain(before, run_of(described("SUCCEEDED", tasks=ALL_DONE))) == [

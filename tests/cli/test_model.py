@@ -13,9 +13,9 @@ def test_a_description_becomes_a_run() -> None:
     error = {"name": "Boom", "message": "bang", "task": "B"}
     tasks = {
         "A": task("SUCCEEDED", service="a", attempts=2, ready_at=1, started_at=2, finished_at=3),
-        "B": task("FAILED", service="b", after=["A"], error={"name": "Boom", "message": "bang"}),
+        "B": task("FAILED", service="b", after=["A"], due_at=4, error={"name": "Boom", "message": "bang"}),
     }
-    assert run_of(described("FAILED", error=error, tasks=tasks)) == Run(
+    assert run_of(described("FAILED", error=error, tasks=tasks, epoch=2, deadline_at=NOW + 1)) == Run(
         run_id=RUN_ID,
         workflow="abc",
         version="0123456789abcdef" * 4,
@@ -27,8 +27,10 @@ def test_a_description_becomes_a_run() -> None:
         error=Failure("Boom", "bang", "B"),
         tasks=(
             Task("A", "a", "SUCCEEDED", (), 2, 1, 2, 3, None),
-            Task("B", "b", "FAILED", ("A",), 0, None, None, None, Failure("Boom", "bang")),
+            Task("B", "b", "FAILED", ("A",), 0, None, None, None, Failure("Boom", "bang"), 4),
         ),
+        epoch=2,
+        deadline_at=NOW + 1,
     )
 
 
@@ -52,6 +54,24 @@ def test_what_is_no_description_is_an_error_of_the_other_side(answer: Any) -> No
         run_of(answer)
 
 
+def test_a_description_of_an_older_orchestrator_has_no_epoch_and_no_deadline() -> None:
+    run = run_of(described())
+    assert (run.epoch, run.deadline_at, run.tasks[0].due_at) == (1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (Task("A", "a", "READY", due_at=1400), 400),
+        (Task("A", "a", "READY", due_at=900), 0),
+        (Task("A", "a", "READY"), 0),
+        (Task("A", "a", "RUNNING", due_at=1400), 0),
+    ],
+)
+def test_how_long_a_task_waits(item: Task, expected: int) -> None:
+    assert item.waits_ms(1000) == expected
+
+
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
@@ -60,6 +80,7 @@ def test_what_is_no_description_is_an_error_of_the_other_side(answer: Any) -> No
         (Task("A", "a", "RUNNING", started_at=2000), 0),
         (Task("A", "a", "READY", started_at=100), None),
         (Task("A", "a", "FAILED", started_at=100, finished_at=150), 50),
+        (Task("A", "a", "CANCELED", started_at=100, finished_at=150), None),
     ],
 )
 def test_how_long_a_task_took(item: Task, expected: int | None) -> None:

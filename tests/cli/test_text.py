@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.text import clean, clean_lines, duration, moment, pretty_json
+from cli.text import clean, clean_lines, countdown, counted, duration, moment, pretty_json
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,16 @@ def test_a_duration_has_two_units_at_most(milliseconds: float, expected: str) ->
 )
 def test_a_moment_that_is_none_is_a_dash(epoch_ms: int | None, expected: str) -> None:
     assert moment(epoch_ms, UTC) == expected
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),
+    [(-5, "0s"), (0, "0s"), (1, "1s"), (12_000, "12s"), (12_001, "13s"), (59_001, "1m 00s"), (3_600_000, "1h 00m")],
+)
+def test_a_countdown_is_of_whole_seconds(milliseconds: float, expected: str) -> None:
+    assert countdown(milliseconds) == expected
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 runs"), (1, "1 run"), (2_000, "2,000 runs")])
+def test_a_count(number: int, expected: str) -> None:
+    assert counted(number, "run") == expected

@@ -88,6 +88,58 @@ def test_a_run_that_has_ended_leaves_its_errors_to_the_report() -> None:
     assert screen(failed, 80)[-1] == "✗ FAILED  0 of 5 tasks  2.3s"
 
 
+WAITS = {"status": "READY", "attempts": 2, "ready_at": NOW, "due_at": NOW + 13_200, "error": {"name": "Busy"}}
+
+
+def test_a_task_that_waits_for_another_attempt_counts_down() -> None:
+    run = run_of(described(tasks=abc(A=WAITS)))
+    assert screen(run, 80)[2] == "○ A      a   retry in 12s  attempt 2".replace("○", "◌")
+    assert screen(run, 40)[2] == "◌ A      a   retry in 12s  attempt 2"
+    late = overview(run, Frame(NOW + 13_200, UNICODE, 80)).plain.split("\n")
+    assert late[2] == "◌ A      a   ready    attempt 2"
+
+
+def ending(status: str, running: int) -> Run:
+    at_work = {f"t{n}": task("RUNNING", attempts=1, started_at=NOW + 100) for n in range(running)}
+    return run_of(described(status, tasks={**at_work, "left": task("CANCELED", finished_at=NOW)}))
+
+
+@pytest.mark.parametrize(
+    ("running", "awaited"),
+    [
+        (0, []),
+        (2, ["  still running: t0, t1"]),
+        (60, ["  still running: t0, t1, t2, t3 and 56 more"]),
+    ],
+)
+def test_a_run_that_is_ending_names_what_it_waits_for(running: int, awaited: list[str]) -> None:
+    for status, symbol in (("CANCELING", "⊘"), ("FAILING", "✗")):
+        last = [f"{symbol} {status}  0 of {running + 1} task{'s' if running else ''}  1.9s", *awaited]
+        assert screen(ending(status, running), 80, 80)[-len(last) :] == last
+        assert details(ending(status, running), Frame(NOW + 1900, UNICODE)).plain.split("\n")[-len(last) :] == last
+    assert screen(ending("RUNNING", running), 80, 80)[-1].startswith("● RUNNING")
+
+
+def test_a_canceling_run_without_unicode_at_36_columns() -> None:
+    tasks = abc(
+        A=done(100, 200),
+        B1={"status": "RUNNING", "attempts": 1, "started_at": NOW + 400},
+        **{t: {"status": "CANCELED", "finished_at": NOW + 600} for t in ("B2", "B3", "C")},
+    )
+    assert screen(run_of(described("CANCELING", tasks=tasks)), 36, look=ASCII) == [
+        "abc  abc-20261123-223100-x7k2q9",
+        "",
+        "+ A      a   succeeded  200ms",
+        "|- > B1  b1  running     1.5s",
+        "|- - B2  b2  canceled",
+        "`- - B3  b3  canceled",
+        "- C      c   canceled",
+        "",
+        "- CANCELING  1 of 5 tasks  1.9s",
+        "  still running: B1",
+    ]
+
+
 def graph_of(count: int, *, wide: bool) -> Run:
     tasks = {"first": task("SUCCEEDED")}
     for n in range(count):
@@ -128,6 +180,24 @@ def test_details_show_every_task_with_its_times_and_what_it_waits_for() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "now", "ending"),
+    [("RUNNING", NOW, "in 5m 00s"), ("RUNNING", NOW + 300_000, "passed"), ("SUCCEEDED", NOW, None)],
+)
+def test_details_name_the_deadline(status: str, now: int, ending: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.view.moment", lambda at: f"at {at}")
+    run = run_of(described(status, deadline_at=NOW + 300_000))
+    lines = details(run, Frame(now, UNICODE, 80)).plain.split("\n")
+    assert lines[5] == f"deadline  at {NOW + 300_000}" + (f", {ending}" if ending else "")
+    assert lines[6] == ""
+
+
+@pytest.mark.parametrize(("epoch", "times"), [(2, "once"), (4, "3 times")])
+def test_details_say_how_often_a_run_was_redriven(epoch: int, times: str) -> None:
+    lines = details(run_of(described(epoch=epoch)), Frame(NOW, UNICODE, 80)).plain.split("\n")
+    assert lines[5:7] == [f"redriven  {times}", ""]
+
+
 def test_details_fold_nothing() -> None:
     lines = details(graph_of(300, wide=True), Frame(NOW, UNICODE, 80, 10)).plain.split("\n")
     assert sum(" pending" in line for line in lines) == 299
@@ -148,7 +218,7 @@ def test_problems_name_each_error_once() -> None:
     )
     assert [line.plain for line in problems(run, UNICODE)] == [
         "✗ A failed: Boom: bang",
-        "✗ B1 failed: Late",
+        "⊘ B1 was canceled after: Late",
         "◌ B2 is tried again: again",
     ]
 

@@ -44,6 +44,48 @@ def test_a_run_that_fails_is_an_exit_code_of_1(system: System) -> None:
     assert (done.returncode, run["status"], run["error"]["name"]) == (1, "FAILED", "Broken")
 
 
+def test_a_run_is_canceled_and_redriven(system: System) -> None:
+    """Its task fails once and then waits for hours, so that it neither ends nor is interrupted."""
+    retry = {"max_attempts": 2, "delay_s": 86_400, "max_delay_s": 86_400}
+    waits = {**probe(fail={"name": "Flaky", "attempts": 1}), "retry": retry}
+    system.register({"name": "waits", "tasks": {"A": waits, "B": probe("A")}})
+    system.orchestra("run", "waits", "--run-id", "waits-1", "--no-wait")
+
+    canceled = system.orchestra("cancel", "waits-1", "--json")
+    again = system.orchestra("cancel", "waits-1", "--json")
+    redriven = system.orchestra("redrive", "waits-1", "--from", "A", "--no-wait", "--json")
+    twice = system.orchestra("redrive", "waits-1", "--no-wait", "--json")
+    verified = system.orchestra("verify", "waits-1", "--json")
+    ended = system.orchestra("cancel", "waits-1")
+
+    assert [c.returncode for c in (canceled, again, redriven, twice, verified, ended)] == [0] * 6
+    assert [json.loads(c.stdout)["status"] for c in (canceled, again)] == ["CANCELED"] * 2
+    assert [json.loads(c.stdout)["status"] for c in (redriven, twice)] == ["RUNNING"] * 2
+    assert twice.stderr == "note: run waits-1 was redriven already, and goes on\n"
+    assert json.loads(verified.stdout) == {"checked": 1, "violations": []}
+    assert "CANCELED  0 of 2 tasks" in ended.stdout
+
+
+def test_dead_letters_are_listed_shown_and_redriven(system: System) -> None:
+    """A message about a run that is over, as it is left when its worker died and the sweeper was faster."""
+    system.run({"name": "over", "tasks": {"A": probe()}}, "over-1")
+    body = json.dumps({"run_id": "over-1", "task_id": "A", "version": 1})
+    queue = system.deployment.outputs["dead_letters_url"]
+    letter_id = system.client("sqs").send_message(QueueUrl=queue, MessageBody=body)["MessageId"]
+
+    listed = system.orchestra("dlq", "list", "--limit", "100", "--json")
+    shown = system.orchestra("dlq", "show", letter_id, "--json")
+    redriven = system.orchestra("dlq", "redrive", letter_id, "--json")
+    gone = system.orchestra("dlq", "show", letter_id)
+
+    (letter,) = (each for each in json.loads(listed.stdout)["letters"] if each["id"] == letter_id)
+    assert (letter["queue"], letter["run_id"], letter["task_id"]) == ("worker", "over-1", "A")
+    assert json.loads(shown.stdout)["letter"]["body"] == body
+    assert (redriven.returncode, json.loads(redriven.stdout)) == (0, {"redriven": [letter_id], "refused": []})
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert gone.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
