@@ -3,8 +3,8 @@
 
 `ORCHESTRA_LOCAL_FAULTS` in a function's environment says how often, as in `{"seed": 7, "exit": 0.1, "api": 0.01}`:
 
-* `exit`: the share of its invocations in which the process dies: before the handler, at one of its calls of AWS (before
-  or after it has its effect), or when the handler is done and the result is not reported yet;
+* `exit`: the share of its invocations in which the process dies: before the handler, before or after something that it
+  changes in AWS, or when the handler is done and the result is not reported yet;
 * `api`: the share of its calls of AWS that are throttled, or never sent, or applied and the reply lost (after these the
   SDK asks again), or applied and the reply broken off (after which it gives up).
 
@@ -27,8 +27,10 @@ from typing import Any, NoReturn
 
 Handler = Callable[[Any, Any], Any]
 API_FAULTS = ("throttled", "unsent", "lost", "broken")
-POINTS = 60
-"""Among how many points, two for each call, an invocation dies that dies on the way: as many as some tasks have."""
+READS = (".Get", ".BatchGet", ".Query", ".Receive")
+POINTS = 12
+"""Among how many points an invocation dies that dies on the way: two for each call that changes something, so as many
+as two tasks of a worker have. To die at a read is to die before the next change."""
 
 
 class Faults:
@@ -43,7 +45,7 @@ class Faults:
     def around(self, handler: Handler) -> Handler:
         def disturbed(event: Any, context: Any) -> Any:
             self._left = self._fate()
-            self._pass_point()
+            self._pass_point(changes=True)
             try:
                 return handler(event, context)
             finally:
@@ -58,8 +60,8 @@ class Faults:
         on_the_way = self._chance.randrange(1, POINTS)
         return self._chance.choice((0, on_the_way, on_the_way, math.inf))
 
-    def _pass_point(self) -> None:
-        if self._left is None:
+    def _pass_point(self, *, changes: bool) -> None:
+        if self._left is None or not changes:
             return
         if self._left <= 0:
             die("on the way")
@@ -73,15 +75,21 @@ class Faults:
         send = sessions.send
 
         def disturbed(session: Any, request: Any) -> Any:
-            self._pass_point()
+            changes = is_change(request)
+            self._pass_point(changes=changes)
             fault = self._chance.choice(API_FAULTS) if self._chance.random() < self._api else None
             if fault is not None:
                 print(f"ORCHESTRA_LOCAL_FAULTS: {fault}: {request.method} {request.url}")
             reply = with_fault(fault, request, lambda: send(session, request))
-            self._pass_point()
+            self._pass_point(changes=changes)
             return reply
 
         sessions.send = disturbed
+
+
+def is_change(request: Any) -> bool:
+    operation = str(request.headers.get("X-Amz-Target"))  # of DynamoDB and SQS; Lambda is only ever invoked
+    return not any(read in operation for read in READS)
 
 
 def with_fault(fault: str | None, request: Any, send: Callable[[], Any]) -> Any:

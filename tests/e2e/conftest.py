@@ -96,8 +96,10 @@ class System:
         seen = ",".join([before["ORCHESTRA_LOCAL_VARIABLES"], *values])
         after = {**before, **values, "ORCHESTRA_LOCAL_VARIABLES": seen}
         client.update_function_configuration(FunctionName=function, Environment={"Variables": after})
-        yield
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": before})
+        try:
+            yield
+        finally:
+            client.update_function_configuration(FunctionName=function, Environment={"Variables": before})
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -128,6 +128,22 @@ def test_a_process_dies_before_its_handler_at_a_call_or_at_the_end(sent: list[st
     assert len(done) == handled
 
 
+def test_a_process_dies_at_changes_and_not_at_reads(sent: list[str]) -> None:
+    faults = Faults({"exit": 1}, Chosen(1))
+    faults.disturb_sdk()
+    table, key = client("dynamodb"), {"TableName": "t", "Key": {"pk": {"S": "a"}}}
+
+    def handler(_event: Any, _context: Any) -> None:
+        table.get_item(**key)
+        table.get_item(**key)
+        table.update_item(**key)
+
+    with pytest.raises(Died):
+        faults.around(handler)({}, None)
+
+    assert len(sent) == 2
+
+
 def test_an_invocation_that_is_spared_is_left_alone(sent: list[str]) -> None:
     faults = Faults({}, random.Random(1))
     faults.disturb_sdk()
