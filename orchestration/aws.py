@@ -51,8 +51,14 @@ def services(settings: Settings) -> LambdaServices:
     return LambdaServices(_Clients().for_timeout, settings.functions, time.sleep, settings.timing.heartbeat_s)
 
 
+MAX_CLIENTS = 16
+
+
 class _Clients:
-    """A Lambda client for each timeout, since that is a property of the client; kept, since making one is slow."""
+    """A Lambda client for each timeout, since that is a property of the client; kept, since making one is slow.
+
+    A task whose time is running out may get any number of seconds, so only those that were used last are kept.
+    """
 
     def __init__(self) -> None:
         self._clients: dict[float, LambdaClient] = {}
@@ -60,7 +66,9 @@ class _Clients:
 
     def for_timeout(self, timeout_s: float) -> LambdaClient:
         with self._lock:
-            if timeout_s not in self._clients:
+            if timeout_s in self._clients:
+                self._clients[timeout_s] = self._clients.pop(timeout_s)  # to the end: it was used last
+            else:
                 # Never asked twice by itself: after a time-out or a broken connection the task may have run.
                 once = Config(
                     connect_timeout=5,
@@ -70,4 +78,6 @@ class _Clients:
                     max_pool_connections=PARALLEL_CALLS,
                 )
                 self._clients[timeout_s] = boto3.client("lambda", config=once)
+                if len(self._clients) > MAX_CLIENTS:
+                    del self._clients[next(iter(self._clients))]
             return self._clients[timeout_s]

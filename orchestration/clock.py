@@ -12,6 +12,8 @@ class Clock(Protocol):
     def now(self) -> int:
         """Return UTC epoch milliseconds."""
 
+    def sleep(self, seconds: float) -> None: ...
+
 
 class Chance(Protocol):
     def token(self) -> str:
@@ -24,6 +26,9 @@ class Chance(Protocol):
 class SystemClock:
     def now(self) -> int:
         return time.time_ns() // 1_000_000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class SystemChance:

@@ -182,9 +182,9 @@ def settle_run(run: Run, now: int) -> Run:
     return _run_moved(run, RunEvent.SETTLED, finished_at=now, check_at=None)
 
 
-def check_run(run: Run, check_at: int) -> Run:
-    """Return the run with the time of the sweeper's next look."""
-    return _run_moved(run, RunEvent.CHECKED, check_at=check_at)
+def check_run(run: Run, check_at: int, now: int) -> Run:
+    """Return the run with the times of the sweeper's next look, and of this one."""
+    return _run_moved(run, RunEvent.CHECKED, check_at=check_at, checked_at=now)
 
 
 def redrive_run(run: Run, *, arrived: frozenset[int], deadline_at: int | None, check_at: int) -> Run:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from orchestration import attempt, decide, overdue, payload, retry
-from orchestration.errors import Conflict, NotFound, PayloadTooLarge
+from orchestration import attempt, decide, failures, overdue, payload, retry
+from orchestration.errors import Conflict, Missing, NotFound, PayloadTooLarge
 from orchestration.lease import Lease
 from orchestration.model import (
     TERMINAL_RUN,
@@ -34,6 +34,9 @@ from orchestration.steps import ENDING, Steps, arrived_of, stored_of
 from orchestration.store import Change, Saved, Stale
 from orchestration.tasks import MAX_EVENT_BYTES, NotRun, Result, Returned, TaskServices
 from orchestration.workflow import Task, Workflow
+
+RECORD_PAUSE_S = 2
+"""The wait before the result of an attempt is written again, after the SDK gave up: the table is throttled, or away."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,6 @@ class Engine(Steps):
             # Nobody waits for this task any more. The stream finds out whether it was the run's last.
             self.store.save([Change(task, decide.cancel(task, now, Handoff.STREAM))])
             return Skipped(f"the run is {run.status}")
-        if run.deadline_at is not None and run.deadline_at <= now:
-            return Skipped("the run is past its deadline")  # the sweeper fails it
         if task.due_at is not None and task.due_at > now:
             self.send(task)
             return Skipped("the task is not due yet")
@@ -157,6 +158,8 @@ class Engine(Steps):
         # All that the event needs is read before the claim: what fails until then has not used up an attempt.
         event = self._event(run, task, definition)
         now = self.clock.now()
+        if run.deadline_at is not None and run.deadline_at <= now:
+            return Skipped("the run is past its deadline")  # the sweeper fails it
         timeout_s = attempt.timeout_s(run, definition, task, now)
         if timeout_s == 0:
             event = Failure(retry.TIMEOUT, f"not done within its {definition.total_timeout_s} s")
@@ -182,7 +185,15 @@ class Engine(Steps):
         """Write what follows from an attempt, as long as it is ours: a renewal may have moved the version meanwhile."""
         while (claim := lease.claim) is not None:
             ended = end(claim)
-            (outcome,) = self.store.save([Change(claim, ended)])
+            try:
+                (outcome,) = self.store.save([Change(claim, ended)])
+            except Exception as error:
+                # The work is done and only its record is missing: it is given up when the lease is, and not before.
+                lasts_ms = (claim.lease_until or 0) - self.clock.now()
+                if lasts_ms <= RECORD_PAUSE_S * 1000 or not failures.is_mendable(error):
+                    raise
+                self.clock.sleep(RECORD_PAUSE_S)
+                continue
             if isinstance(outcome, Saved):
                 if ended.status is TaskStatus.READY:
                     self.send(ended)
@@ -196,13 +207,19 @@ class Engine(Steps):
             outputs = self.store.get_outputs(run.run_id, definition.after, MAX_EVENT_BYTES)
         except PayloadTooLarge as exc:
             return Failure(retry.DATA_LIMIT, str(exc))
+        if missing := [name for name in definition.after if name not in outputs]:
+            return Failure(retry.DATA_MISSING, f"the output of {missing[0]} is missing")
+        try:
+            run_input = self.store.get_input(run)
+        except Missing as exc:
+            return Failure(retry.DATA_MISSING, str(exc))
         return {
             "run_id": run.run_id,
             "workflow": run.workflow,
             "task_id": task.task_id,
             "idempotency_key": f"{run.run_id}/{task.task_id}",
             "params": definition.params,
-            "input": payload.parse(self.store.get_input(run), what="input"),
+            "input": payload.parse(run_input, what="input"),
             "upstream": {name: payload.parse(outputs[name], what=f"output of {name}") for name in definition.after},
         }
 
@@ -254,10 +271,11 @@ class Engine(Steps):
         ended = self.settle(run, self.catalog.pinned(run.workflow, run.definition))
         return Asked(ended or run, changed, ended is not None)
 
-    def redrive(self, run_id: str, from_task: str | None = None) -> Asked:
+    def redrive(self, run_id: str, from_task: str | None = None, epoch: int | None = None) -> Asked:
         """Let the FAILED and CANCELED tasks of an ended run run again; what has succeeded is not invoked again.
 
-        `from_task` says that these are it and what comes after it; Conflict, if there are others. Raises NotFound if
+        `from_task` says where it failed; Conflict, if it failed elsewhere too. `epoch` is the one that the caller saw:
+        a run in a later one was redriven since, perhaps by this very request, and is left as it is. Raises NotFound if
         there is no such run or task, Conflict if the run has not FAILED and is not CANCELED. A run that goes on after a
         redrive is only completed: this is the same request, repeated. The first write is the commit point.
         """
@@ -269,6 +287,8 @@ class Engine(Steps):
         if run.status is RunStatus.RUNNING and run.epoch > 1:
             ended = self.redrive_tasks(run, workflow, tasks)
             return Asked(ended or run, changed=False, ended=ended is not None)
+        if epoch is not None and run.epoch > epoch:
+            return Asked(run, changed=False, ended=False)
         _require_redrivable(run)
         if from_task is not None:
             _require_after(workflow, from_task, tasks.values())
@@ -350,7 +370,7 @@ class Engine(Steps):
     def _check_again(self, run: Run, at: int) -> None:
         now = self.clock.now()
         while run.check_at is not None and run.check_at <= now:
-            (outcome,) = self.store.save([Change(run, decide.check_run(run, max(at, now + 1)))])
+            (outcome,) = self.store.save([Change(run, decide.check_run(run, max(at, now + 1), now))])
             if isinstance(outcome, Saved) or outcome.stored is None:
                 return
             run = outcome.stored
@@ -383,17 +403,20 @@ def _require_redrivable(run: Run) -> None:
 
 
 def _require_after(workflow: Workflow, first: str, tasks: Iterable[TaskState]) -> None:
-    """Raise Conflict if a task that has to run again is neither `first` nor downstream of it."""
+    """Raise Conflict if a task has FAILED that is neither `first` nor downstream of it.
+
+    What was only canceled, since the run failed, runs again in any case: the run could not end without it.
+    """
     reached = {first}
     queue = [first]
     while queue:
         new = [d for d in workflow.dependents[queue.pop()] if d not in reached]
         reached.update(new)
         queue += new
-    others = [t for t in tasks if t.status is not TaskStatus.SUCCEEDED and t.task_id not in reached]
+    others = [t for t in tasks if t.status is TaskStatus.FAILED and t.task_id not in reached]
     if others:
         raise Conflict(
-            f"from_task: {others[0].task_id!r} is {others[0].status} too, and does not come after {first!r};"
+            f"from_task: {others[0].task_id!r} has FAILED too, and does not come after {first!r};"
             " redrive the run without naming a task"
         )
 

@@ -53,6 +53,10 @@ class PayloadTooLarge(PayloadError):
     """A value that is JSON, and larger than the limit."""
 
 
+class Missing(OrchestraError):
+    """What a task should be given is not in the table: somebody has deleted it."""
+
+
 class IllegalTransition(OrchestraError):
     """A move that the transition table does not have: a bug in the engine, never a user's mistake."""
 

@@ -16,6 +16,7 @@ S8  a run SUCCEEDED has all tasks SUCCEEDED, a run FAILED has one that FAILED, o
 S10 a run has the tasks of its definition, and no other
 S11 nothing is CANCELED in a run that goes on
 S12 the definition and the input of a run never change
+S13 the deadline of a run follows from its definition, and changes by a redrive only
 L1  the sweeper looks at every run that has not ended, and at no other
 L2  a RUNNING task has a lease, and not for long one that has run out
 L3  nothing waits that could go on
@@ -26,13 +27,14 @@ time, and is checked by the simulator.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestration import retry
 from orchestration.model import TERMINAL_RUN, TERMINAL_TASK, Run, RunStatus, TaskState, TaskStatus
-from orchestration.timing import Timing
+from orchestration.timing import SWEEP_MS, Timing
 from orchestration.workflow import ANY_ERROR, Task, Workflow
 
 # Written out once more, and not taken from `decide.py`: a mistake there must not be one here too.
@@ -59,9 +61,6 @@ RUN_EDGES: Mapping[RunStatus, frozenset[RunStatus]] = {
 REDRIVABLE_TASK = frozenset({TaskStatus.FAILED, TaskStatus.CANCELED})
 REDRIVABLE_RUN = frozenset({RunStatus.FAILED, RunStatus.CANCELED})
 COMPLETED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED})
-
-SWEEP_MS = 60_000
-"""How often the sweeper comes. What it has had two chances to find is not under way any more: it is stuck."""
 
 Write: TypeAlias = tuple[Run | TaskState | None, Run | TaskState]
 Found: TypeAlias = tuple[str, str]
@@ -211,9 +210,10 @@ class Checker:
         if new.error is None:
             yield "S6", "FAILED without an error"
             return
-        # What has a time limit may be given up because another attempt would come too late.
-        limited = task.total_timeout_s is not None or run.deadline_at is not None
-        if run.status is RunStatus.RUNNING and not limited and is_retried(task, new.tries, new.error.name):
+        # What has a time limit may be given up because another attempt could come too late.
+        longest_s = max(task.retry.max_delay_s, retry.RELEASE_CEILING_S)
+        in_time = (new.finished_at or 0) + 1000 * longest_s < _ends_at(run, task, new)
+        if run.status is RunStatus.RUNNING and in_time and is_retried(task, new.tries, new.error.name):
             yield "S6", f"given up after {new.error.name} of try {new.tries}, which the policy retries"
 
     def _has_succeeded(self, task_id: str) -> bool:
@@ -229,6 +229,10 @@ class Checker:
         if old is None:
             if (new.status, new.version, new.epoch) != (RunStatus.RUNNING, 1, 1):
                 yield "S1", f"began as {new}"
+            if new.deadline_at is not None and new.deadline_at != new.started_at + 1000 * (
+                self._workflow.timeout_s or 0
+            ):
+                yield "S13", f"started at {new.started_at}, for {self._workflow.timeout_s} s, until {new.deadline_at}"
             return
         if new.version != old.version + 1:
             yield "S2", f"version {old.version} -> {new.version}"
@@ -252,6 +256,8 @@ class Checker:
             yield "S1", f"{old.status} -> {new.status}"
         if new.epoch != old.epoch:
             yield "S5", f"epoch {old.epoch} -> {new.epoch} without a redrive"
+        if new.deadline_at != old.deadline_at:
+            yield "S13", f"the deadline {old.deadline_at} -> {new.deadline_at}"
         if not old.arrived <= new.arrived:
             yield "S4", f"forgot who had arrived: {sorted(old.arrived)} -> {sorted(new.arrived)}"
 
@@ -263,6 +269,11 @@ def is_retried(task: Task, tries: int, error: str) -> bool:
     if error in retry.INFRASTRUCTURE:
         return tries < _most_tries(task)
     return tries < task.retry.max_attempts and (ANY_ERROR in task.retry.on or error in task.retry.on)
+
+
+def _ends_at(run: Run, task: Task, state: TaskState) -> float:
+    total = math.inf if task.total_timeout_s is None else (state.first_ready_at or 0) + 1000 * task.total_timeout_s
+    return min(total, math.inf if run.deadline_at is None else run.deadline_at)
 
 
 def _most_tries(task: Task) -> int:
@@ -279,6 +290,8 @@ def _of_any_run(run: Run, workflow: Workflow) -> Iterator[Found]:
         yield "L1", f"{run.status}, and the sweeper looks at {run.check_at}"
     if run.definition != workflow.version:
         yield "S12", f"the definition is {run.definition}, not {workflow.version}"
+    if (run.deadline_at is None) != (workflow.timeout_s is None):
+        yield "S13", f"the deadline is {run.deadline_at}, for {workflow.timeout_s} s"
 
 
 def _ended(run: Run, tasks: Mapping[str, TaskState], workflow: Workflow) -> Iterator[str]:
@@ -314,7 +327,7 @@ def check_now(
 
     `tasks` are those that have an item; their outputs are not looked at. The run must have been read before its tasks.
     Several reads are not one moment, so a run that moves meanwhile can look wrong: what is found counts if a second
-    look finds it too.
+    look finds it too. What the sweeper has had two chances to find is not under way any more: it is stuck.
     """
     return [*_states(run, tasks, workflow), *_stuck(run, tasks, workflow, now - 2 * SWEEP_MS, timing)]
 
@@ -378,12 +391,11 @@ def _waits_since(run: Run, task: TaskState, tasks: Mapping[str, TaskState], work
     """Return since when something should follow on the state of a task; None: nothing, or its run's check says it.
 
     What was redriven may wait for what ended long before, and the run does not say when it was redriven: that it is
-    looked at in time says enough. So it does of a run that is ending, which the first look at it brings on.
+    looked at in time says enough. So it does of a run that is ending, which the first look at it brings on, and of a
+    task that is READY: each look dispatches it again, and how long the queue is cannot be told from here.
     """
-    if run.status is not RunStatus.RUNNING:
+    if run.status is not RunStatus.RUNNING or task.status is TaskStatus.READY:
         return None
-    if task.status is TaskStatus.READY:
-        return max(task.ready_at or 0, task.due_at or 0)
     if task.epoch != run.epoch or task.status is TaskStatus.SUCCEEDED:
         return None
     if task.status in REDRIVABLE_TASK:

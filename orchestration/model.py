@@ -95,6 +95,7 @@ class Run:
     started_at: int
     deadline_at: int | None = None  # nothing of it starts from then on
     check_at: int | None = None  # when the sweeper looks at it next; None once it is terminal
+    checked_at: int | None = None  # when it has looked at it last
     finished_at: int | None = None
 
     @property

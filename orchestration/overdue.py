@@ -12,8 +12,11 @@ from enum import StrEnum
 
 from orchestration.model import Run, RunStatus, TaskState, TaskStatus
 from orchestration.queue import MAX_DELAY_S
-from orchestration.timing import Timing
+from orchestration.timing import SWEEP_MS, Timing
 from orchestration.workflow import Workflow
+
+REMINDER_MS = 900_000
+"""The longest time between two dispatches of a task that waits, unless the grace is longer."""
 
 
 class Repair(StrEnum):
@@ -37,13 +40,17 @@ class Findings:
     overdue: dict[Repair, list[str]] = field(default_factory=dict)  # the tasks to act on; of DEADLINE and SETTLE: none
     due: list[str] = field(default_factory=list)  # READY tasks whose delay was too long for the queue, and is over
     expected: list[int] = field(default_factory=list)  # when something else becomes overdue or due, in epoch ms
+    _noted: set[tuple[Repair, str]] = field(default_factory=set)
 
     def add(self, repair: Repair, at: int, task_id: str | None = None) -> None:
-        """Note what is overdue from `at` on."""
+        """Note what is overdue from `at` on: once, even if many who wait for a task say so of it."""
         if at > self.now:
             self.expected.append(at)
-        else:
-            self.overdue.setdefault(repair, []).extend([task_id] if task_id is not None else [])
+            return
+        ids = self.overdue.setdefault(repair, [])
+        if task_id is not None and (repair, task_id) not in self._noted:
+            self._noted.add((repair, task_id))
+            ids.append(task_id)
 
 
 def find(run: Run, workflow: Workflow, stored: Mapping[str, TaskState], now: int, timing: Timing) -> Findings:
@@ -76,9 +83,11 @@ def _find_ending(found: Findings, tasks: Sequence[TaskState], grace: int) -> Non
 def _find_running(found: Findings, run: Run, workflow: Workflow, tasks: Mapping[str, TaskState], grace: int) -> None:
     if run.deadline_at is not None:
         found.add(Repair.DEADLINE, run.deadline_at)
+        if run.deadline_at <= found.now:
+            return  # no worker takes what is READY any more, and all that waits is about to be canceled
     for task_id, task in tasks.items():
         if task.status is TaskStatus.READY:
-            _find_ready(found, task, grace)
+            _find_ready(found, task, grace, run.checked_at or 0)
         elif task.status is TaskStatus.PENDING and not workflow.tasks[task_id].after:
             found.add(Repair.START, run.started_at + grace, task_id)
         elif task.status is TaskStatus.PENDING:
@@ -92,17 +101,37 @@ def _find_running(found: Findings, run: Run, workflow: Workflow, tasks: Mapping[
     _find_join(found, workflow, [tasks[s] for s in workflow.sinks], run.arrived, grace)
 
 
-def _find_ready(found: Findings, task: TaskState, grace: int) -> None:
+def _find_ready(found: Findings, task: TaskState, grace: int, checked_at: int) -> None:
     ready_at = task.ready_at or 0
     due_at = max(ready_at, task.due_at or 0)
     if due_at - ready_at > MAX_DELAY_S * 1000:
-        # The queue delays no message for so long, so there is none: this is the sweeper's, and no repair.
+        # The queue delays no message for so long, so there is none: this is the sweeper's, and no repair. But it comes
+        # only once a minute, however short the grace is.
+        grace = max(grace, 2 * SWEEP_MS)
         if due_at > found.now:
             found.expected.append(due_at)
             return
-        if found.now < due_at + grace:
+        if checked_at < due_at and found.now < due_at + grace:
             found.due.append(task.task_id)
-    found.add(Repair.DISPATCH, due_at + grace, task.task_id)
+    # Whether its message was lost, or only waits in a long queue, cannot be told from here.
+    last, following = _reminders(due_at, grace, found.now)
+    if last is not None and last > checked_at:
+        found.add(Repair.DISPATCH, last, task.task_id)
+    found.expected.append(following)
+
+
+def _reminders(since: int, grace: int, now: int) -> tuple[int | None, int]:
+    """Return the last time by now, and the first after it, at which a task that waits is dispatched once more.
+
+    The first is when the grace is over; the intervals double, up to a limit: a message too many for each task that
+    waits, again and again, would make a queue longer that is too long already.
+    """
+    last, at, interval = None, since + grace, grace
+    while at <= now:
+        if interval >= REMINDER_MS:
+            at += (now - at) // interval * interval
+        last, at, interval = at, at + interval, max(grace, min(2 * interval, REMINDER_MS))
+    return last, at
 
 
 def _find_join(

@@ -7,6 +7,7 @@ from orchestration.workflow import ANY_ERROR, Task
 TIMEOUT = "States.Timeout"
 DATA_LIMIT = "States.DataLimitExceeded"
 INVALID_OUTPUT = "Orchestra.InvalidOutput"
+DATA_MISSING = "Orchestra.DataMissing"
 # The names that begin with States. are Step Functions' own, so that one retry policy means the same on both engines.
 
 LOST = "Orchestra.WorkerLost"
@@ -14,8 +15,8 @@ CONNECTION_LOST = "Orchestra.ConnectionLost"
 UNAVAILABLE = "Lambda.ServiceException"
 CRASHED = "Runtime.ExitError"
 
-PERMANENT = frozenset({DATA_LIMIT, INVALID_OUTPUT})
-"""Errors that another attempt cannot mend, whatever the policy says: what the task returned cannot be recorded."""
+PERMANENT = frozenset({DATA_LIMIT, INVALID_OUTPUT, DATA_MISSING})
+"""Errors that another attempt cannot mend, whatever the policy says: what the task is given, or returned."""
 
 INFRASTRUCTURE = frozenset({LOST, CONNECTION_LOST, UNAVAILABLE, CRASHED})
 """Errors that no task raises: the worker, the connection, Lambda or the service's process broke, and nobody knows

@@ -112,7 +112,7 @@ class Steps:
             return None  # somebody else has ended it since it was read
         tasks = self.tasks_of(run, workflow)
         # A redrive that has not got to all tasks is completed first, so that it cannot bring one back afterwards.
-        left_behind = [t for t in tasks.values() if t.status not in WAITING and is_left_behind(t, run)]
+        left_behind = [t for t in tasks.values() if is_left_behind(t, run)]
         tasks |= {t.task_id: t for t in self._to_pending(run, workflow, tasks, left_behind)}
         while waiting := [t for t in tasks.values() if t.status in WAITING and t.epoch <= run.epoch]:
             now = self.clock.now()

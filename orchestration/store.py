@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from botocore.exceptions import ClientError
 
 from orchestration import codec
-from orchestration.errors import OrchestraError, PayloadTooLarge, Retryable
+from orchestration.errors import Missing, OrchestraError, PayloadTooLarge, Retryable
 from orchestration.model import SCHEMA, Run, RunStatus, TaskState, TaskStatus
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Store(Protocol):
         """
 
     def get_input(self, run: Run) -> str:
-        """Return the run's input as JSON text."""
+        """Return the run's input as JSON text. Raises Missing."""
 
     def put_input(self, run_id: str, digest: str, text: str) -> None: ...
 
@@ -160,7 +160,7 @@ class DynamoStore:
         key = codec.input_key(run.run_id, run.input_digest)
         item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
-            raise OrchestraError(f"{run.run_id}: the run's input is missing")
+            raise Missing(f"{run.run_id}: the run's input is missing")
         return item["input"]["S"]
 
     def put_input(self, run_id: str, digest: str, text: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SWEEP_MS = 60_000
+"""How often the sweeper comes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:

@@ -59,3 +59,17 @@ def test_the_engine_s_clock_and_chance() -> None:
     assert len({chance.token() for _ in range(100)}) == 100
     assert all(0 <= chance.jitter() <= 1 for _ in range(100))
     assert len(chance.token()) == 32
+
+
+@pytest.mark.usefixtures("aws_account")
+def test_the_clients_that_were_used_last_are_kept() -> None:
+    clients = aws._Clients()
+    first = clients.for_timeout(1)
+    for timeout_s in range(2, aws.MAX_CLIENTS + 1):
+        clients.for_timeout(timeout_s)
+    assert clients.for_timeout(1) is first
+    second = clients.for_timeout(aws.MAX_CLIENTS + 1)  # in place of that for 2 s
+    assert list(clients._clients) == [*range(3, aws.MAX_CLIENTS + 1), 1, aws.MAX_CLIENTS + 1]
+    assert clients.for_timeout(aws.MAX_CLIENTS + 1) is second
+    config: Any = second.meta.config
+    assert config.read_timeout == aws.MAX_CLIENTS + 1

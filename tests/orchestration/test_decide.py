@@ -131,7 +131,7 @@ RUN_VERBS: dict[RunEvent, Callable[[Run], Run]] = {
     RunEvent.FAILED: lambda run: decide.fail_run(run, BOOM, NOW + 1),
     RunEvent.CANCEL_ASKED: lambda run: decide.cancel_run(run, NOW + 1),
     RunEvent.SETTLED: lambda run: decide.settle_run(run, NOW),
-    RunEvent.CHECKED: lambda run: decide.check_run(run, NOW + 1),
+    RunEvent.CHECKED: lambda run: decide.check_run(run, NOW + 1, NOW),
     RunEvent.REDRIVEN: lambda run: decide.redrive_run(run, arrived=frozenset(), deadline_at=None, check_at=NOW + 1),
 }
 
@@ -364,7 +364,7 @@ def test_moves_of_a_run() -> None:
     assert decide.succeed_run(started, NOW, frozenset({2})) == replace(
         RUN, status=RunStatus.SUCCEEDED, version=2, arrived=frozenset({2}), finished_at=NOW
     )
-    assert decide.check_run(started, 3000) == replace(RUN, version=2, check_at=3000)
+    assert decide.check_run(started, 3000, 2500) == replace(RUN, version=2, check_at=3000, checked_at=2500)
     failing = decide.fail_run(started, BOOM, 4000)
     assert failing == replace(RUN, status=RunStatus.FAILING, version=2, error=BOOM, check_at=4000)
     failed = decide.settle_run(failing, NOW)

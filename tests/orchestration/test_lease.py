@@ -145,3 +145,50 @@ def test_a_failure_is_recorded_even_when_the_run_cannot_be_read() -> None:
     assert (world.task("A").status, world.task("A").attempt) == ("READY", 1)
     world.settle()
     assert world.run().status == SUCCEEDED
+
+
+def throttled(failures: int) -> tuple[World, Flaky]:
+    """Return the world after a task whose result could not be written for a while."""
+    world = World()
+    world.start(Workflow("w", {"A": Task("a", timeout_s=60)}))
+    flaky = Flaky(world.store, ["ok"])  # the claim
+    flaky.failures += ["before"] * failures
+    world.store = flaky  # type: ignore[assignment]
+    return world, flaky
+
+
+@pytest.mark.parametrize("failures", [1, 5, 40])
+def test_a_result_is_not_thrown_away_while_the_table_is_throttled(failures: int) -> None:
+    world, _ = throttled(failures)
+    world.deliver(world.queue.messages.pop())
+    world.settle()
+    assert (world.run().status, world.task("A").attempt, len(world.services.calls)) == (SUCCEEDED, 1, 1)
+
+
+def test_a_result_is_given_up_with_its_lease() -> None:
+    world, flaky = throttled(1_000)
+    with pytest.raises(TimeoutError):
+        world.deliver(world.queue.messages.pop())
+    task = world.task("A")
+    assert task.status == "RUNNING"
+    assert (task.lease_until or 0) - world.clock.time <= 2_000
+    flaky.failures.clear()
+    assert world.heal() == [Repair.EXPIRE]
+    assert (world.run().status, world.task("A").attempt) == (SUCCEEDED, 2)
+
+
+def test_a_mistake_in_a_result_s_record_is_not_repeated_until_then() -> None:
+    class Broken(Flaky):
+        def save(self, changes: Any) -> Any:
+            if self.failures:
+                self.failures.pop()
+                return self.store.save(changes)
+            raise TypeError("a bug")
+
+    world = World()
+    world.start(Workflow("w", {"A": Task("a")}))
+    world.store = Broken(world.store, ["ok"])  # type: ignore[assignment]
+    before = world.clock.time
+    with pytest.raises(TypeError, match="a bug"):
+        world.deliver(world.queue.messages.pop())
+    assert world.clock.time == before

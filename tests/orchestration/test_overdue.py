@@ -61,6 +61,40 @@ def test_what_is_overdue_in_a_running_run(tasks: list[TaskState], repair: Repair
     assert set(look(*tasks, now=at).overdue) == {repair}
 
 
+def test_a_task_that_was_never_told_of_is_overdue_once_however_many_wait_for_it() -> None:
+    workflow = shapes.fan(50)
+    found = look(ended("first"), now=AT + 100_000, workflow=workflow)
+    assert found.overdue == {Repair.FOLLOW: ["first"]}
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "checked_s", "repaired", "next_s"),
+    [
+        (99, 0, False, 100),
+        (100, 0, True, 100 + 100),
+        (199, 0, True, 200),
+        (199, 100, False, 200),  # the look at 100 has done it
+        (200, 199, True, 400),
+        (399, 200, False, 400),
+        (1_600, 1_599, True, 2_500),  # 800 s after the last, and then 900 at the most
+        (2_499, 1_600, False, 2_500),
+        (90_000, 2_500, True, 90_700),
+        (90_000, 89_799, True, 90_700),
+        (90_000, 89_800, False, 90_700),
+    ],
+)
+def test_a_task_in_a_long_queue_is_dispatched_again_ever_more_seldom(
+    waited_s: int,
+    checked_s: int,
+    repaired: bool,  # noqa: FBT001
+    next_s: int,
+) -> None:
+    run = replace(RUN, checked_at=AT + checked_s * 1000)
+    found = look(state("A", "READY", ready_at=AT), now=AT + waited_s * 1000, run=run)
+    assert found.overdue == ({Repair.DISPATCH: ["A"]} if repaired else {})
+    assert found.expected == [AT + next_s * 1000]
+
+
 def test_nothing_is_expected_of_a_join_that_waits() -> None:
     running = [state(b, "RUNNING", lease_until=AT + 5) for b in ("B2", "B3")]
     found = look(A, ended("B1", finished_at=AT), *running, state("C", "PENDING", arrived=frozenset({1})), now=AT)
@@ -79,8 +113,8 @@ def test_a_delay_beyond_the_queue_s_is_the_sweeper_s_and_no_repair() -> None:
     early = look(waiting, now=AT + 900_000)
     assert (early.overdue, early.due, early.expected) == ({}, [], [AT + 900_001])
     due = look(waiting, now=AT + 900_001)
-    assert (due.overdue, due.due, due.expected) == ({}, ["A"], [AT + 1_000_001])
-    lost = look(waiting, now=AT + 1_000_001)
+    assert (due.overdue, due.due, due.expected) == ({}, ["A"], [AT + 1_020_001])
+    lost = look(waiting, now=AT + 1_020_001)  # the sweeper comes once a minute: its own grace is two, if not more
     assert (lost.overdue, lost.due) == ({Repair.DISPATCH: ["A"]}, [])
 
 

@@ -549,7 +549,7 @@ def test_open_runs_are_found_from_the_time_of_their_check(store: Store) -> None:
     assert sorted(store.overdue(-1)) == []
     assert len(list(store.overdue(99_999))) == 12
 
-    store.save([Change(started[0], decide.check_run(started[0], 50_000))])
+    store.save([Change(started[0], decide.check_run(started[0], 50_000, 4000))])
     store.save([Change(started[1], decide.succeed_run(started[1], 4000))])
     failing = decide.fail_run(started[2], Failure("Boom", ""), 2500)
     store.save([Change(started[2], failing)])

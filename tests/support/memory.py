@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestration import codec, payload
 from orchestration.catalog import Entry
-from orchestration.errors import PayloadTooLarge
+from orchestration.errors import Missing, PayloadTooLarge
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
 from orchestration.payload import Json
 from orchestration.queue import Message
@@ -48,7 +48,10 @@ class MemoryStore:
         return outputs
 
     def get_input(self, run: Run) -> str:
-        return self.inputs[_key(codec.input_key(run.run_id, run.input_digest))]
+        text = self.inputs.get(_key(codec.input_key(run.run_id, run.input_digest)))
+        if text is None:
+            raise Missing(f"{run.run_id}: the run's input is missing")
+        return text
 
     def put_input(self, run_id: str, digest: str, text: str) -> None:
         self.inputs[_key(codec.input_key(run_id, digest))] = text
@@ -168,6 +171,9 @@ class FakeClock:
 
     def now(self) -> int:
         return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += round(seconds * 1000)
 
 
 @dataclass

@@ -313,6 +313,30 @@ def test_a_record_that_comes_again_sends_again_and_writes_nothing() -> None:
     assert world.queue.messages == [Message("r", "B1", 1), Message("r", "B2", 1), Message("r", "B3", 1)]
 
 
+def test_a_task_whose_input_is_gone_fails_before_it_is_invoked() -> None:
+    """Nobody could ever run it, so that waiting for it would be for ever."""
+    workflow = shapes.diamond()
+    world = World()
+    world.start(workflow)
+    world.store.inputs.clear()
+    world.settle()
+    assert world.run().error == Failure("Orchestra.DataMissing", "r: the run's input is missing", task="A")
+    assert (world.run().status, called(world)) == (FAILED, [])
+    invariants.check(world.store.history, workflow)
+
+
+def test_a_task_whose_upstream_output_is_gone_fails_before_it_is_invoked() -> None:
+    workflow = shapes.chain(2)
+    world = World()
+    world.start(workflow)
+    world.deliver(world.queue.messages.pop())
+    world.deliver(world.store.stream.pop())
+    world.store.get_outputs = lambda *_: {}  # type: ignore[method-assign,assignment]
+    world.settle()
+    error = Failure("Orchestra.DataMissing", "the output of t00000 is missing", task="t00001")
+    assert (world.run().error, world.run().status) == (error, FAILED)
+
+
 def test_outputs_that_are_too_many_for_one_task_fail_it_before_it_is_invoked() -> None:
     text = "x" * (payload.LIMIT_BYTES - 2)
     workflow = shapes.fan(25)

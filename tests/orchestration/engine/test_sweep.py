@@ -16,6 +16,7 @@ from orchestration.overdue import Repair
 from orchestration.payload import Json
 from orchestration.store import Change
 from orchestration.tasks import NotRun, Result
+from orchestration.timing import Timing
 from orchestration.workflow import Retry, Task, Workflow
 from tests.support import shapes
 from tests.support.behaviour import FAILED, SUCCEEDED, called, failing, failing_times
@@ -152,6 +153,29 @@ def test_a_start_that_died_after_its_commit() -> None:
     assert world.moves() == [("r", "-", "RUNNING")]
     assert world.heal() == [Repair.START]
     assert world.run().status == SUCCEEDED
+
+
+def test_a_record_that_many_wait_for_is_made_up_for_in_as_many_writes_as_they_are() -> None:
+    width = 50
+    world = World()
+    world.start(shapes.fan(width))
+    world.deliver(world.queue.messages.pop())
+    world.store.stream.clear()
+    before = len(world.store.history)
+    assert world.sweep().repairs == (Repair.FOLLOW,)
+    assert len(world.store.history) - before == width + 1  # and the check of the run
+    assert len(world.queue.messages) == width
+
+
+def test_a_long_queue_is_not_made_much_longer() -> None:
+    """A hundred tasks wait for ten hours: nobody can tell that from a hundred messages that were lost."""
+    workflow = Workflow("w", {f"t{i:02d}": Task("a") for i in range(100)})
+    world = World()
+    started = world.start(workflow)
+    while world.clock.time < started.started_at + 36_000_000:
+        world.sweep()
+    assert len(world.queue.messages) == 100 * (1 + 43)  # at first, and then after 2, 4, 8, 15, 15... minutes
+    assert invariants.check_now(world.run(), world.store.get_tasks("r"), workflow, world.clock.time, Timing()) == []
 
 
 # -- leases ------------------------------------------------------------------------------------------------------------
