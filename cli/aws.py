@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from cli.client import Request, Send
     from cli.deployment import Target
 
-# A request takes well under a second, and some seconds when the function starts cold. Repeats are harmless (client.py).
+# A request takes well under a second, some seconds when the function starts cold, and longer if it redrives many dead
+# letters. Repeats are harmless (client.py).
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
 _MAX_REQUEST_BYTES = 6 * 1024 * 1024  # of one synchronous invocation
 

@@ -1,8 +1,8 @@
 """The Orchestrator's requests, one method each. How a request travels is the port `Send`.
 
-Every request may be sent twice without harm: a start carries its run id, a definition is named by its content, a run
-that is canceled or driven again already is left as it is, a letter leaves its queue once, and the others only read. So
-the transport may repeat what was lost.
+Every request may be sent twice without harm: a start carries its run id, a definition is named by its content, a
+redrive names the epoch that it goes on from, a run that is canceled already is left as it is, a letter leaves its queue
+once, and the others only read. So the transport may repeat what was lost.
 """
 
 from __future__ import annotations
@@ -52,11 +52,10 @@ class Client:
     def cancel(self, run_id: str) -> Response:
         return self._ask({"action": "cancel", "run_id": run_id}, "run")
 
-    def redrive(self, run_id: str, from_task: str | None = None) -> Response:
+    def redrive(self, run_id: str, from_task: str | None = None, epoch: int | None = None) -> Response:
+        chosen = {"from_task": from_task, "epoch": epoch}
         request: Request = {"action": "redrive", "run_id": run_id}
-        if from_task is not None:
-            request["from_task"] = from_task
-        return self._ask(request, "run")
+        return self._ask(request | {k: v for k, v in chosen.items() if v is not None}, "run")
 
     def verify(self, *, run_id: str | None = None, cursor: str | None = None, limit: int | None = None) -> Response:
         """Check one run, or a page of all."""
@@ -74,6 +73,9 @@ class Client:
         """Handle one letter once more; None: all of them."""
         request: Request = {"action": "redrive_dead_letters"}
         return self._ask(request | ({"all": True} if letter_id is None else {"id": letter_id}), "redriven", "refused")
+
+    def drop_dead_letter(self, letter_id: str) -> Response:
+        return self._ask({"action": "drop_dead_letter", "id": letter_id}, "letter")
 
     def _ask(self, request: Request, *keys: str) -> Response:
         """Return the response, having checked that it is one. Raises Refused or RemoteError."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from cli.client import Client, Response
-from cli.errors import EXIT_FAILED, EXIT_OK, Interrupted, RemoteError
+from cli.errors import EXIT_FAILED, EXIT_OK, Interrupted, Refused, RemoteError
 from cli.follow import follow, screen
 from cli.ports import Clock
 from cli.terminal import Terminal, note
@@ -45,10 +45,11 @@ class Session:
 
     def redrive(self, run_id: str, from_task: str | None) -> Response:
         """Let an ended run go on, and return its description."""
-        with self._uncertain(run_id, "may have been redriven"):
-            answer = self.client.redrive(run_id, from_task)
+        epoch = self.client.describe(run_id).get("epoch")  # None: the Orchestrator is an older one
+        with self._uncertain(run_id, "may have been redriven"), _named("from_task", "--from"):
+            answer = self.client.redrive(run_id, from_task, epoch)
             if not answer.get("changed", True):
-                note("note: ", "yellow", f"run {run_id} was redriven already, and goes on")
+                note("note: ", "yellow", f"run {run_id} was redriven already")
             return self.client.describe(run_id)
 
     def follow(self, described: Response) -> Response:
@@ -89,6 +90,18 @@ class Session:
             raise Interrupted(f"interrupted; {told}") from None
         except RemoteError as exc:
             raise RemoteError(f"{exc}; {told}") from None
+
+
+@contextmanager
+def _named(field: str, option: str) -> Iterator[None]:
+    """Let a refusal name what the user has typed, and not the field of the request."""
+    try:
+        yield
+    except Refused as exc:
+        message = str(exc)
+        if not message.startswith(f"{field}:"):
+            raise
+        raise Refused(exc.code, option + message.removeprefix(field)) from None
 
 
 def document(described: Response, output: Json) -> Json:

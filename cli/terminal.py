@@ -100,6 +100,17 @@ def note(label: str, style: str, message: str) -> None:
     plain_console(stderr=True).print(Text.assemble((label, style), clean(message)), soft_wrap=True)
 
 
+def confirmed(question: str) -> bool | None:
+    """Ask a person on the terminal, and return the answer; None if there is nobody to ask.
+
+    On stderr, since stdout is for the answer of the command.
+    """
+    if not sys.stdin.isatty():
+        return None
+    plain_console(stderr=True).print(f"{clean(question)} [y/N] ", end="", soft_wrap=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def report_bug(exc: Exception, *, as_json: bool) -> None:
     """Print an error that nobody foresaw as one line; its traceback is for those who ask for it."""
     if os.environ.get("ORCHESTRA_DEBUG") == "1":

@@ -100,7 +100,8 @@ class WorkerPool(pulumi.ComponentResource):
     def _allow_recursion(self, name: str) -> None:
         """Let the Worker send to the queue that it reads, which is how it retries: Lambda would stop it after 16 turns.
 
-        A retry policy bounds the attempts, so that this cannot run away.
+        It cannot run away: the attempts of a task are bounded by its policy, and retry.RELEASES bounds how often a
+        claim is given back because the service is busy.
         """
         lambda_.FunctionRecursionConfig(
             name,

@@ -4,7 +4,8 @@ There is a queue for either. SQS itself moves to the one a message that was rece
 other where it gave up in the stream, and tells only the place. The engine sets aside in both what it cannot handle, and
 tells the reason.
 
-A queue cannot be looked into: a letter that is read is out of sight for a short time, and is put back before.
+A queue cannot be looked into: a letter that is read is out of sight for a short time, and is put back as soon as it is
+not needed any more. SQS counts that as a receive.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 MAX_LETTERS = 1_000
 """How many letters of a queue one request goes through."""
-OUT_OF_SIGHT_S = 30
+OUT_OF_SIGHT_S = 60
+"""Longer than one page of letters takes, also if one of them asks for a sweep (orchestrator.SWEEP_S)."""
+MAX_REPEATS = 3
+"""How many pages in a row may hold nothing new before the rest is left: SQS gives letters in no order."""
 WAIT_S = 1
 """Not 0: SQS then asks all of its servers, and not some, which may have none of a few letters."""
 MAX_BODY_CHARS = 60_000
@@ -131,7 +135,17 @@ def read(letters: DeadLetters, limit: int) -> list[Letter]:
 def find(letters: DeadLetters, letter_id: str) -> Letter | None:
     """Return a letter, and leave it where it is. It looks at the first MAX_LETTERS of each queue."""
     with _held(letters) as held:
-        return next((letter for letter in _taken(letters, held, MAX_LETTERS) if letter.id == letter_id), None)
+        return _find(letters, held, letter_id)
+
+
+def drop(letters: DeadLetters, letter_id: str) -> Letter | None:
+    """Delete a letter, and return it. It looks at the first MAX_LETTERS of each queue."""
+    with _held(letters) as held:
+        letter = _find(letters, held, letter_id)
+        if letter is not None:
+            letters.delete(letter)
+            del held[letter.id]
+        return letter
 
 
 def redrive(
@@ -154,7 +168,7 @@ def redrive(
                 refused[letter.id] = str(exc)
             else:
                 letters.delete(letter)
-                held.remove(letter)
+                del held[letter.id]
                 redriven.append(letter.id)
             if letter.id == letter_id:
                 break
@@ -162,26 +176,33 @@ def redrive(
 
 
 @contextmanager
-def _held(letters: DeadLetters) -> Iterator[list[Letter]]:
-    """Put back whatever is in the list at the end."""
-    held: list[Letter] = []
+def _held(letters: DeadLetters) -> Iterator[dict[str, Letter]]:
+    """Put back whatever is held at the end, by id."""
+    held: dict[str, Letter] = {}
     try:
         yield held
     finally:
-        letters.put_back(held)
+        letters.put_back(list(held.values()))
 
 
-def _taken(letters: DeadLetters, held: list[Letter], most: int) -> Iterator[Letter]:
+def _find(letters: DeadLetters, held: dict[str, Letter], letter_id: str) -> Letter | None:
+    return next((letter for letter in _taken(letters, held, MAX_LETTERS) if letter.id == letter_id), None)
+
+
+def _taken(letters: DeadLetters, held: dict[str, Letter], most: int) -> Iterator[Letter]:
     """Take up to `most` letters of each queue, and hold them. Each comes once, also if it comes into sight again."""
     for origin in Origin:
         seen: set[str] = set()
-        while len(seen) < most:
-            page = [letter for letter in letters.take(origin, min(BATCH, most - len(seen))) if letter.id not in seen]
+        repeats = 0
+        while len(seen) < most and repeats < MAX_REPEATS:
+            page = letters.take(origin, min(BATCH, most - len(seen)))
             if not page:
                 break
-            seen.update(letter.id for letter in page)
-            held.extend(page)
-            yield from page
+            held |= {letter.id: letter for letter in page}  # one that came again is put back by its new receipt
+            new = [letter for letter in page if letter.id not in seen]
+            repeats = 0 if new else repeats + 1
+            seen.update(letter.id for letter in new)
+            yield from new
 
 
 def _json(body: str) -> payload.Json:

@@ -26,8 +26,9 @@ from orchestration.workflow import ID, Workflow
 
 DECLARED = Path(__file__).with_name("workflows.json")
 """The definitions that the deployed program declares: packaged with this function, a JSON list."""
-SWEEP_S = 60
-"""How long a request may sweep: whoever asked is waiting, and the Sweeper goes on each minute."""
+SWEEP_S = 20
+"""For how long a request begins to look at runs: whoever asked waits for a minute at most (cli/aws.py), and as long is
+the letter that asked for it out of sight (dead_letters.OUT_OF_SIGHT_S). The Sweeper goes on each minute."""
 
 
 @cache

@@ -46,11 +46,12 @@ class Requests:
             "list": (self.list_runs, set(), {"workflow", "status", "limit", "cursor"}),
             "workflows": (self.workflows, set(), set()),
             "cancel": (self.cancel, {"run_id"}, set()),
-            "redrive": (self.redrive, {"run_id"}, {"from_task"}),
+            "redrive": (self.redrive, {"run_id"}, {"from_task", "epoch"}),
             "verify": (self.verify, set(), {"run_id", "limit", "cursor"}),
             "dead_letters": (self.dead_letters, set(), {"limit"}),
             "dead_letter": (self.dead_letter, {"id"}, set()),
             "redrive_dead_letters": (self.redrive_dead_letters, set(), {"id", "all"}),
+            "drop_dead_letter": (self.drop_dead_letter, {"id"}, set()),
         }
         if not isinstance(request, dict) or not isinstance(request.get("action"), str):
             raise InvalidRequest(f"action: is missing; the actions are {', '.join(actions)}")
@@ -120,11 +121,14 @@ class Requests:
         require_id("run_id", run_id)
         return self._asked(self.engine.cancel(run_id))
 
-    def redrive(self, *, run_id: Json, from_task: Json = None) -> dict[str, Json]:
+    def redrive(self, *, run_id: Json, from_task: Json = None, epoch: Json = None) -> dict[str, Json]:
+        """`epoch` is the one that the caller has seen: it changes nothing in a later one, so it may be repeated."""
         require_id("run_id", run_id)
         if from_task is not None:
             require_id("from_task", from_task)
-        return self._asked(self.engine.redrive(run_id, from_task))
+        if epoch is not None and (not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1):
+            raise InvalidRequest(f"epoch: must be a whole number from 1 on, not {shown(epoch)}")
+        return self._asked(self.engine.redrive(run_id, from_task, epoch))
 
     def verify(self, *, run_id: Json = None, limit: Json = DEFAULT_PAGE, cursor: Json = None) -> dict[str, Json]:
         _require_page(limit, cursor)
@@ -161,7 +165,7 @@ class Requests:
         letter = dead_letters.find(self.letters, id)
         if letter is None:
             raise _no_such_letter(id)
-        return {"letter": {**dead_letters.summary(letter), "body": letter.body}}
+        return _whole(letter)
 
     def redrive_dead_letters(self, *, id: Json = None, all: Json = None) -> dict[str, Json]:  # noqa: A002
         if (id is None) == (all is None) or not (all is None or all is True):
@@ -178,6 +182,13 @@ class Requests:
             "redriven": redriven,
             "refused": [{"id": letter_id, "reason": reason} for letter_id, reason in refused.items()],
         }
+
+    def drop_dead_letter(self, *, id: Json) -> dict[str, Json]:  # noqa: A002
+        require_id("id", id)
+        letter = dead_letters.drop(self.letters, id)
+        if letter is None:
+            raise _no_such_letter(id)
+        return _whole(letter)
 
     def _to_start(self, workflow: str, run_id: str) -> Workflow:
         """Return the version that a run gets. That of a run which there is already need not be startable any more."""
@@ -262,6 +273,10 @@ def _require_page(limit: Json, cursor: Json) -> None:
         raise InvalidRequest("cursor: is not one that a list has returned")
 
 
+def _whole(letter: Letter) -> dict[str, Json]:
+    return {"letter": {**dead_letters.summary(letter), "body": letter.body}}
+
+
 def _no_such_letter(letter_id: str) -> NotFound:
     where = f"among the first {dead_letters.MAX_LETTERS} of each queue"
-    return NotFound(f"id: there is no dead letter {letter_id!r} {where}; it may have been redriven, or be in use")
+    return NotFound(f"id: there is no dead letter {letter_id!r} {where}; it may be gone already, or be in use")

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from cli.main import app
+from components import sweeper
 from components.worker_pool import TIMEOUT_S
-from orchestration import invariants, payload, queue, retry, workflow
+from orchestration import codec, invariants, payload, queue, retry, workflow
 from orchestration.overdue import Repair
 from orchestration.workflow import Retry, Task, Workflow
 from tests.simulation import judge, simulation
@@ -143,6 +145,25 @@ def test_the_operations_name_every_repair_and_every_error_of_the_engine() -> Non
     errors = {retry.TIMEOUT, *retry.PERMANENT, *retry.INFRASTRUCTURE}
 
     assert [name for name in (*Repair, *sorted(errors)) if f"`{name}`" not in text] == []
+
+
+def test_the_costs_are_counted_with_the_numbers_of_the_code() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("## What it costs")[2]
+    looks = 30 * 24 * 60
+    gb_s = looks * 0.2 * sweeper.MEMORY_MB / 1024
+    prices = [gb_s * 0.0000133334, looks * 0.2e-6, looks * 1e-6, codec.RUN_SHARDS * looks / 2 * 0.125e-6]
+
+    assert sweeper.EVERY == "rate(1 minute)"
+    assert f"{looks:,} x 0.2 s x 0.5 GB = {gb_s:,.0f} GB-s" in text
+    assert f"| {codec.RUN_SHARDS} x {looks:,} queries" in text
+    assert re.findall(r"\| (\$\d\.\d{3}) \|", text) == [f"${price:.3f}" for price in (*prices, looks * 1e-6 * 0.5)]
+
+
+def test_the_waits_of_the_local_stack_are_its_settings() -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text("utf-8"))["config"]
+    grace_s, slack_s = config["orchestra:graceSeconds"], config["orchestra:leaseSlackSeconds"]
+
+    assert f"are {grace_s} and {slack_s} on the local stack" in README
 
 
 def test_the_rules_of_the_docs_are_those_of_the_checks() -> None:

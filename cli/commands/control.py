@@ -57,9 +57,7 @@ def redrive(
     run_id: RunId,
     from_task: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="TASK", help="Only if all that is to run again is this task and what comes after it."
-        ),
+        typer.Option("--from", metavar="TASK", help="Only if no task has FAILED but this one and what comes after it."),
     ] = None,
     no_wait: NoWait = False,
     stack: Stack = None,

@@ -14,7 +14,7 @@ from cli.grid import Column, Row
 from cli.options import EXIT_CODES, Arn, JsonFlag, Region, Stack, exit_codes
 from cli.ports import ports
 from cli.run_id import require_id
-from cli.terminal import Terminal, terminal
+from cli.terminal import Terminal, confirmed, terminal
 from cli.text import clean, clean_lines, counted, duration, moment
 from orchestration import payload
 from orchestration.errors import PayloadError
@@ -73,13 +73,7 @@ def show_letter(
     if as_json:
         screen.answer(found)
         return EXIT_OK
-    letter = found["letter"]
-    for name in ("id", "queue", "sent_at", "receives", "run_id", "task_id", "reason"):
-        value = letter.get(name)
-        shown = moment(value) if name == "sent_at" else "-" if value is None else clean(value)
-        screen.say(Text.assemble((f"{name.removesuffix('_at').removesuffix('_id'):<9} ", "dim"), shown))
-    screen.say()
-    _show_body(str(letter.get("body")), screen)
+    _show_letter(found["letter"], screen)
     screen.say()
     screen.say(Text(f"Handle it once more: orchestra dlq redrive {clean(letter_id)}{choice.flags}", "dim"))
     return EXIT_OK
@@ -114,6 +108,44 @@ def redrive_letters(
     else:
         _show_redriven(found, screen)
     return EXIT_FAILED if found["refused"] else EXIT_OK
+
+
+@app.command("drop", epilog=EXIT_CODES)
+def drop_letter(
+    ctx: typer.Context,
+    *,
+    letter_id: LetterId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal it is required.")] = False,
+    stack: Stack = None,
+    orchestrator_arn: Arn = None,
+    region: Region = None,
+    as_json: JsonFlag = False,
+) -> int:
+    """Delete a dead letter that cannot be redriven, and print it once more.
+
+    A run loses nothing by it: what the message or record asked for, the Sweeper does.
+
+    With --json the document is that of show.
+    """
+    require_id("ID", letter_id)
+    if not yes:
+        _require_confirmed(letter_id)
+    found = ports(ctx).connect(Choice(stack, orchestrator_arn, region)).drop_dead_letter(letter_id)
+    screen = terminal(as_json=as_json)
+    if as_json:
+        screen.answer(found)
+        return EXIT_OK
+    screen.say("Dropped 1 letter")
+    _show_letter(found["letter"], screen)
+    return EXIT_OK
+
+
+def _require_confirmed(letter_id: str) -> None:
+    match confirmed(f"Drop the letter {letter_id}? It cannot be brought back"):
+        case None:
+            raise BadInput("--yes: is required where there is no terminal to ask on; nothing was dropped")
+        case False:
+            raise BadInput("not confirmed; nothing was dropped")
 
 
 def _show_letters(found: Response, limit: int, screen: Terminal, now_ms: int) -> None:
@@ -159,6 +191,15 @@ def _show_redriven(found: Response, screen: Terminal) -> None:
         )
     for letter in refused:
         screen.say(Text.assemble("  ", (clean(letter.get("id")), "cyan"), f"  {clean(letter.get('reason'))}"))
+
+
+def _show_letter(letter: Response, screen: Terminal) -> None:
+    for name in ("id", "queue", "sent_at", "receives", "run_id", "task_id", "reason"):
+        value = letter.get(name)
+        shown = moment(value) if name == "sent_at" else "-" if value is None else clean(value)
+        screen.say(Text.assemble((f"{name.removesuffix('_at').removesuffix('_id'):<9} ", "dim"), shown))
+    screen.say()
+    _show_body(str(letter.get("body")), screen)
 
 
 def _show_body(body: str, screen: Terminal) -> None:

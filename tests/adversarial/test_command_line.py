@@ -17,6 +17,7 @@ COMMANDS = [
     (), ("run",), ("run", "abc", "--no-wait", "--input"), ("run", "abc", "--no-wait", "--run-id"), ("status",),
     ("output", "r"), ("cancel",), ("redrive",), ("redrive", "r", "--from"), ("verify",), ("list", "--workflow"),
     ("list", "--status"), ("list", "--cursor"), ("list", "--limit"), ("register",), ("dlq", "show"), ("dlq", "redrive"),
+    ("dlq", "drop", "--yes"), ("dlq", "drop"),
 ]  # fmt: skip
 
 

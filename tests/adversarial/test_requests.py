@@ -141,9 +141,10 @@ def test_a_number_as_other_programs_write_it_is_that_number(text: str, tmp_path:
     assert repr(json.loads(stored)) == repr(float(text))
 
 
-FIELDS = ["workflow", "input", "run_id", "definition", "task_id", "from_task", "status", "limit", "cursor", "id", "all"]
+FIELDS = ["workflow", "input", "run_id", "definition", "task_id", "from_task", "epoch", "status", "limit", "cursor"]
+FIELDS += ["id", "all"]
 ACTIONS = ["start", "register", "describe", "output", "list", "workflows", "cancel", "redrive", "verify"]
-ACTIONS += ["dead_letters", "dead_letter", "redrive_dead_letters"]
+ACTIONS += ["dead_letters", "dead_letter", "redrive_dead_letters", "drop_dead_letter"]
 
 
 @pytest.mark.parametrize("action", ACTIONS)

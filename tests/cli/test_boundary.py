@@ -90,7 +90,7 @@ get_command(app).main(prog_name="orchestra", obj=Ports(connect=lambda choice: Cl
     [
         (("run", "w", "--run-id", "r"), "interrupted; run r may have started, see: orchestra status r"),
         (("cancel", "r"), "interrupted; run r may have been canceled, see: orchestra status r"),
-        (("redrive", "r"), "interrupted; run r may have been redriven, see: orchestra status r"),
+        (("redrive", "r"), "interrupted"),  # it has only looked at the run
         (("verify", "--all"), "interrupted; 0 runs checked so far, no violations"),
         (("dlq", "redrive", "--all"), "interrupted"),
     ],

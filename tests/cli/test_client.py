@@ -51,6 +51,11 @@ PAGE: dict[str, Any] = {"checked": 1, "violations": [], "cursor": None}
             {"action": "redrive", "run_id": RUN_ID, "from_task": "B2"},
             {"run": described()},
         ),
+        (
+            lambda c: c.redrive(RUN_ID, epoch=3),
+            {"action": "redrive", "run_id": RUN_ID, "epoch": 3},
+            {"run": described()},
+        ),
         (lambda c: c.verify(), {"action": "verify"}, PAGE),
         (
             lambda c: c.verify(run_id=RUN_ID, cursor="x", limit=5),
@@ -69,6 +74,7 @@ PAGE: dict[str, Any] = {"checked": 1, "violations": [], "cursor": None}
             {"action": "redrive_dead_letters", "all": True},
             {"redriven": [], "refused": []},
         ),
+        (lambda c: c.drop_dead_letter("m-1"), {"action": "drop_dead_letter", "id": "m-1"}, {"letter": {"id": "m-1"}}),
     ],
 )
 def test_each_request_is_the_contracts(ask: Callable[[Client], Any], request_: Any, answer: Any) -> None:

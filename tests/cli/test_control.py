@@ -11,9 +11,10 @@ from cli.errors import RemoteError
 from tests.cli.fake import ALL_DONE, NOW, RUN_ID, abc, call, described, document, done
 
 CANCEL = {"action": "cancel", "run_id": RUN_ID}
-REDRIVE = {"action": "redrive", "run_id": RUN_ID}
+REDRIVE = {"action": "redrive", "run_id": RUN_ID, "epoch": 1}
 DESCRIBE = {"action": "describe", "run_id": RUN_ID}
 OUTPUT = {"action": "output", "run_id": RUN_ID}
+FAILED = described("FAILED", error={"name": "Boom", "message": "bang", "task": "A"}, epoch=1)
 AT_WORK = abc(
     A=done(100, 200),
     B1={"status": "RUNNING", "attempts": 1, "started_at": NOW + 400},
@@ -112,10 +113,11 @@ def test_a_run_that_is_failing_is_followed_to_where_it_ends() -> None:
 
 def test_redrive_follows_as_run_does() -> None:
     again = described(tasks=abc(A=done(100, 200)), epoch=2)
-    called = call("redrive", RUN_ID, answers=[asked(again), again, ENDED, {"run_id": RUN_ID, "output": {"n": 1}}])
+    output = {"run_id": RUN_ID, "output": {"n": 1}}
+    called = call("redrive", RUN_ID, answers=[FAILED, asked(again), again, ENDED, output])
 
     assert (called.exit_code, called.stderr) == (0, "")
-    assert called.requests == [REDRIVE, DESCRIBE, DESCRIBE, OUTPUT]
+    assert called.requests == [DESCRIBE, REDRIVE, DESCRIBE, DESCRIBE, OUTPUT]
     assert called.stdout.splitlines()[:2] == [
         "    +0ms  ● abc-20261123-223100-x7k2q9  RUNNING",
         "  +300ms  ✓ A  SUCCEEDED  200ms",
@@ -124,16 +126,47 @@ def test_redrive_follows_as_run_does() -> None:
 
 
 def test_redrive_from_a_task_json() -> None:
-    answers = [asked(described()), described(), ENDED, {"run_id": RUN_ID, "output": 1}]
+    answers = [FAILED, asked(described()), described(), ENDED, {"run_id": RUN_ID, "output": 1}]
     called = call("redrive", RUN_ID, "--from", "B1", "--json", answers=answers)
 
     assert (called.exit_code, called.document) == (0, document(ENDED, 1))
-    assert called.requests[0] == {**REDRIVE, "from_task": "B1"}
+    assert called.requests[1] == {**REDRIVE, "from_task": "B1"}
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("from_task: 'B2' has FAILED too", "--from: 'B2' has FAILED too"),
+        ("run_id: 'x' is from_task: y", "run_id: 'x' is from_task: y"),
+    ],
+)
+def test_a_refusal_names_the_option_and_not_the_field(message: str, told: str) -> None:
+    refusal = {"error": {"code": "Conflict", "message": message}}
+    called = call("redrive", RUN_ID, "--from", "B1", "--json", answers=[FAILED, refusal])
+
+    assert (called.exit_code, called.stderr) == (2, f"error: {told}\n")
+    assert called.document == {"error": {"code": "Conflict", "message": told}}
+
+
+def test_redrive_names_the_epoch_that_it_goes_on_from() -> None:
+    """So that a repeated request does not redrive a run that has failed again meanwhile."""
+    ended = {**FAILED, "epoch": 3}
+    called = call("redrive", RUN_ID, answers=[FAILED, {**asked(ended), "changed": False}, ended])
+
+    assert (called.exit_code, called.requests) == (1, [DESCRIBE, REDRIVE, DESCRIBE])
+    assert called.stderr == f"note: run {RUN_ID} was redriven already\n"
+    assert "✗ A failed: Boom: bang" in called.stdout.splitlines()
+
+
+def test_redrive_by_an_older_orchestrator_names_no_epoch() -> None:
+    called = call("redrive", RUN_ID, "--no-wait", answers=[described(), asked(described()), described()])
+
+    assert (called.exit_code, called.requests[1]) == (0, {"action": "redrive", "run_id": RUN_ID})
 
 
 def test_a_redriven_run_that_fails_again_exits_with_1() -> None:
     failed = described("FAILED", error={"name": "Boom", "message": "bang", "task": "A"}, epoch=2)
-    called = call("redrive", RUN_ID, answers=[asked(described()), described(), failed])
+    called = call("redrive", RUN_ID, answers=[FAILED, asked(described()), described(), failed])
 
     assert called.exit_code == 1
     assert called.stdout.splitlines()[-2] == "✗ A failed: Boom: bang"
@@ -141,13 +174,13 @@ def test_a_redriven_run_that_fails_again_exits_with_1() -> None:
 
 def test_a_run_that_was_redriven_already_is_followed_and_said_to_be() -> None:
     again = {**asked(described(epoch=2)), "changed": False}
-    called = call("redrive", RUN_ID, "--no-wait", answers=[again, described(epoch=2)])
+    called = call("redrive", RUN_ID, "--no-wait", answers=[described(epoch=2), again, described(epoch=2)])
 
-    assert (called.exit_code, called.stderr) == (0, f"note: run {RUN_ID} was redriven already, and goes on\n")
+    assert (called.exit_code, called.stderr) == (0, f"note: run {RUN_ID} was redriven already\n")
 
 
 def test_redrive_without_waiting_says_how_to_follow() -> None:
-    called = call("redrive", RUN_ID, "--no-wait", answers=[asked(described()), described()])
+    called = call("redrive", RUN_ID, "--no-wait", answers=[FAILED, asked(described()), described()])
 
     assert called.exit_code == 0
     assert called.stdout.splitlines() == [
@@ -159,13 +192,15 @@ def test_redrive_without_waiting_says_how_to_follow() -> None:
 # both
 
 
-@pytest.mark.parametrize("verb", ["cancel", "redrive"])
+@pytest.mark.parametrize(("verb", "before"), [("cancel", []), ("redrive", []), ("redrive", [FAILED])])
 @pytest.mark.parametrize(
     ("refusal", "message"),
     [("NotFound", "run_id: there is no run 'x'"), ("Conflict", "run_id: 'x' is \x1b[31mSUCCEEDED\x1b[0m")],
 )
-def test_what_is_refused_is_one_line_and_an_exit_code_of_2(verb: str, refusal: str, message: str) -> None:
-    called = call(verb, "x", "--json", answers=[{"error": {"code": refusal, "message": message}}])
+def test_what_is_refused_is_one_line_and_an_exit_code_of_2(
+    verb: str, before: list[Any], refusal: str, message: str
+) -> None:
+    called = call(verb, "x", "--json", answers=[*before, {"error": {"code": refusal, "message": message}}])
 
     told = message.replace("\x1b[31m", "").replace("\x1b[0m", "")
     assert (called.exit_code, called.stderr) == (2, f"error: {told}\n")
@@ -173,28 +208,43 @@ def test_what_is_refused_is_one_line_and_an_exit_code_of_2(verb: str, refusal: s
 
 
 @pytest.mark.parametrize(
-    ("verb", "outcome"), [("cancel", "may have been canceled"), ("redrive", "may have been redriven")]
+    ("verb", "before", "outcome"),
+    [("cancel", [], "may have been canceled"), ("redrive", [FAILED], "may have been redriven")],
 )
 @pytest.mark.parametrize(
     ("fault", "code", "said"), [(KeyboardInterrupt(), 130, "interrupted"), (THROTTLED, 1, "AWS throttles")]
 )
 @pytest.mark.parametrize("answered", [True, False])
 def test_an_answer_that_was_not_seen(
-    verb: str, outcome: str, fault: BaseException, code: int, said: str, *, answered: bool
+    verb: str, before: list[Any], outcome: str, fault: BaseException, code: int, said: str, *, answered: bool
 ) -> None:
-    called = call(verb, RUN_ID, answers=[*([asked(described())] if answered else []), fault])
+    called = call(verb, RUN_ID, answers=[*before, *([asked(described())] if answered else []), fault])
 
     assert called.exit_code == code
     assert called.stderr == f"error: {said}; run {RUN_ID} {outcome}, see: orchestra status {RUN_ID}\n"
 
 
 @pytest.mark.parametrize(
-    ("verb", "run", "goes_on"), [("cancel", CANCELING, "is being canceled"), ("redrive", described(), "goes on")]
+    ("verb", "before", "run", "goes_on"),
+    [("cancel", [], CANCELING, "is being canceled"), ("redrive", [FAILED], described(), "goes on")],
 )
-def test_ctrl_c_while_following_says_what_goes_on(verb: str, run: dict[str, Any], goes_on: str) -> None:
-    called = call(verb, RUN_ID, answers=[asked(run), run, KeyboardInterrupt()])
+def test_ctrl_c_while_following_says_what_goes_on(
+    verb: str, before: list[Any], run: dict[str, Any], goes_on: str
+) -> None:
+    called = call(verb, RUN_ID, answers=[*before, asked(run), run, KeyboardInterrupt()])
 
     assert called.exit_code == 130
     assert called.stderr == (
         f"error: interrupted; run {RUN_ID} {goes_on}, pick it up again with: orchestra status {RUN_ID} --follow\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"), [(KeyboardInterrupt(), 130, "interrupted"), (THROTTLED, 1, "AWS throttles")]
+)
+def test_before_it_has_asked_for_a_redrive_nothing_may_have_happened(
+    fault: BaseException, code: int, said: str
+) -> None:
+    called = call("redrive", RUN_ID, answers=[fault])
+
+    assert (called.exit_code, called.stderr) == (code, f"error: {said}\n")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
+from unittest.mock import call as mock_call
 
 import pytest
 
+from cli.deployment import Choice
 from tests.cli.fake import NOW, RUN_ID, call
 
 ONE, TWO = "0b5f2f4e-2f3b-4f69-9f0e-3f6e5c9f7a01", "77d1c1b2-88aa-4c55-b7c1-5a3f0e9d1c02"
@@ -162,7 +165,49 @@ def test_redrive_is_of_one_or_of_all(arguments: tuple[str, ...]) -> None:
     assert called.stderr == "error: ID: give the id of a letter, or --all\n"
 
 
-@pytest.mark.parametrize("verb", ["show", "redrive"])
+def test_drop_prints_what_it_has_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.commands.dlq.moment", lambda at: f"at {at}")
+    answer = {"letter": {**ODD, "body": "not\x1b[2J JSON"}}
+    called = call("dlq", "drop", TWO, "--yes", "--stack", "dev", answers=[answer])
+
+    assert (called.exit_code, called.stderr) == (0, "")
+    assert called.choices == [Choice(stack="dev")]
+    assert called.requests == [{"action": "drop_dead_letter", "id": TWO}]
+    assert called.stdout.splitlines() == [
+        "Dropped 1 letter",
+        f"id        {TWO}",
+        "queue     records",
+        f"sent      at {NOW - 42_000}",
+        "receives  1",
+        "run       -",
+        "task      -",
+        "reason    Malformed: no key =HYPERLINK(1)",
+        "",
+        "not JSON",
+    ]
+    assert call("dlq", "drop", TWO, "-y", "--json", answers=[answer]).document == answer
+
+
+def test_drop_asks_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Mock(side_effect=[True, False])
+    monkeypatch.setattr("cli.commands.dlq.confirmed", person)
+
+    assert call("dlq", "drop", ONE, answers=[{"letter": {**LOST, "body": "{}"}}]).exit_code == 0
+    refused = call("dlq", "drop", ONE)
+    assert (refused.exit_code, refused.requests) == (2, [])
+    assert (refused.stdout, refused.stderr) == ("", "error: not confirmed; nothing was dropped\n")
+    assert person.mock_calls == [mock_call(f"Drop the letter {ONE}? It cannot be brought back")] * 2
+
+
+def test_drop_without_a_terminal_has_to_be_told_that_it_may() -> None:
+    called = call("dlq", "drop", ONE, stdin=b"y\n")
+
+    message = "--yes: is required where there is no terminal to ask on; nothing was dropped"
+    assert (called.exit_code, called.requests, called.stderr) == (2, [], f"error: {message}\n")
+    assert call("dlq", "drop", ONE, "--json").document == {"error": {"code": "InvalidInput", "message": message}}
+
+
+@pytest.mark.parametrize("verb", ["show", "redrive", "drop"])
 @pytest.mark.parametrize("letter_id", ["", "x" * 65, "\x1b[31m", "é", "a\nb"])
 def test_what_is_no_id_is_not_sent(verb: str, letter_id: str) -> None:
     called = call("dlq", verb, letter_id)
@@ -172,9 +217,10 @@ def test_what_is_no_id_is_not_sent(verb: str, letter_id: str) -> None:
     assert called.stderr.endswith(" is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -\n")
 
 
-@pytest.mark.parametrize("verb", ["show", "redrive"])
-def test_a_letter_that_is_gone_is_one_line(verb: str) -> None:
-    called = call("dlq", verb, ONE, answers=[{"error": {"code": "NotFound", "message": "id: there is no such letter"}}])
+@pytest.mark.parametrize("arguments", [("show", ONE), ("redrive", ONE), ("drop", ONE, "--yes")])
+def test_a_letter_that_is_gone_is_one_line(arguments: tuple[str, ...]) -> None:
+    answer = {"error": {"code": "NotFound", "message": "id: there is no such letter"}}
+    called = call("dlq", *arguments, answers=[answer])
 
     assert (called.exit_code, called.stderr) == (2, "error: id: there is no such letter\n")
 
@@ -183,4 +229,4 @@ def test_without_a_verb_it_prints_its_help() -> None:
     called = call("dlq")
 
     assert (called.exit_code, called.requests) == (2, [])
-    assert all(verb in called.stdout for verb in ("list", "show", "redrive"))
+    assert all(verb in called.stdout for verb in ("list", "show", "redrive", "drop"))

@@ -61,7 +61,7 @@ def test_a_run_is_canceled_and_redriven(system: System) -> None:
     assert [c.returncode for c in (canceled, again, redriven, twice, verified, ended)] == [0] * 6
     assert [json.loads(c.stdout)["status"] for c in (canceled, again)] == ["CANCELED"] * 2
     assert [json.loads(c.stdout)["status"] for c in (redriven, twice)] == ["RUNNING"] * 2
-    assert twice.stderr == "note: run waits-1 was redriven already, and goes on\n"
+    assert twice.stderr == "note: run waits-1 was redriven already\n"
     assert json.loads(verified.stdout) == {"checked": 1, "violations": []}
     assert "CANCELED  0 of 2 tasks" in ended.stdout
 
@@ -84,6 +84,20 @@ def test_dead_letters_are_listed_shown_and_redriven(system: System) -> None:
     assert (redriven.returncode, json.loads(redriven.stdout)) == (0, {"redriven": [letter_id], "refused": []})
     assert (gone.returncode, gone.stdout) == (2, "")
     assert gone.stderr.count("\n") == 1
+
+
+def test_a_dead_letter_that_cannot_be_redriven_is_dropped(system: System) -> None:
+    queue = system.deployment.outputs["dead_letters_url"]
+    letter_id = system.client("sqs").send_message(QueueUrl=queue, MessageBody="not JSON")["MessageId"]
+
+    refused = system.orchestra("dlq", "redrive", letter_id)
+    unasked = system.orchestra("dlq", "drop", letter_id)
+    dropped = system.orchestra("dlq", "drop", letter_id, "--yes", "--json")
+    gone = system.orchestra("dlq", "show", letter_id)
+
+    assert [c.returncode for c in (refused, unasked, dropped, gone)] == [2, 2, 0, 2]
+    assert "--yes" in unasked.stderr
+    assert json.loads(dropped.stdout)["letter"]["body"] == "not JSON"
 
 
 @pytest.mark.parametrize(

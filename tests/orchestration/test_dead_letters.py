@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from orchestration import dead_letters
+import cli.aws
+from orchestration import dead_letters, orchestrator
 from orchestration.dead_letters import Content, Letter, Origin, Record, SqsDeadLetters, Unknown
 from orchestration.errors import InvalidRequest
 from orchestration.queue import Message
@@ -179,6 +182,56 @@ def test_a_letter_that_comes_into_sight_again_is_taken_once() -> None:
     assert (redriven, sorted(refused), calls) == ([], ids(1, 2, 3), 3)
 
 
+def test_letters_that_come_into_sight_again_do_not_hide_the_others() -> None:
+    """A page may hold nothing but those that were seen already: the others come with one of the next."""
+    letters = memory(worker=12)
+
+    def act(one: Letter) -> None:
+        if one.id == "letter-10":
+            letters.taken.clear()
+        raise InvalidRequest("message: is none")
+
+    assert list(dead_letters.redrive(letters, act)[1]) == ids(*range(1, 13))
+    assert letters.ids() == ids(*range(1, 13)), "all were put back"
+
+
+def test_a_letter_that_came_again_is_put_back_by_its_last_receipt() -> None:
+    class Sqs(MemoryDeadLetters):
+        def take(self, origin: Origin, most: int) -> Sequence[Letter]:
+            page = [replace(one, receipt=f"{one.id}/{one.receives}") for one in super().take(origin, most)]
+            self.taken.clear()
+            return page
+
+        def put_back(self, letters: Iterable[Letter]) -> None:
+            receipts.append([letter.receipt for letter in letters])
+
+    receipts: list[list[str]] = []
+    letters = Sqs()
+    letters.put(Origin.WORKER, MESSAGE)
+    assert [one.id for one in dead_letters.read(letters, 10)] == ids(1)
+    assert receipts == [["letter-1/4"]], "it was looked at once, and came again three times"
+
+
+@pytest.mark.parametrize("dropped", [1, 11, 12, 15])
+def test_a_letter_is_dropped(dropped: int) -> None:
+    letters = memory(worker=12, records=3)
+    letter = dead_letters.drop(letters, f"letter-{dropped}")
+    assert letter is not None
+    assert letter.id == f"letter-{dropped}"
+    assert letters.ids() == ids(*(number for number in range(1, 16) if number != dropped))
+
+
+def test_a_letter_that_there_is_not_cannot_be_dropped() -> None:
+    letters = memory(worker=12)
+    assert dead_letters.drop(letters, "letter-13") is None
+    assert letters.ids() == ids(*range(1, 13))
+
+
+def test_a_sweep_that_a_letter_asks_for_ends_while_it_is_out_of_sight_and_somebody_waits_for_it() -> None:
+    reads = cli.aws._CONFIG.read_timeout  # type: ignore[attr-defined]
+    assert orchestrator.SWEEP_S < dead_letters.OUT_OF_SIGHT_S <= reads
+
+
 # -- SQS ---------------------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +291,16 @@ def test_what_is_done_again_leaves_sqs(letters: SqsDeadLetters) -> None:
     assert dead_letters.read(letters, 100) == []
 
 
+def test_what_is_dropped_leaves_sqs(letters: SqsDeadLetters) -> None:
+    for i in range(3):
+        letters.put(Origin.WORKER, f"message {i}")
+    one = dead_letters.read(letters, 100)[0]
+    dropped = dead_letters.drop(letters, one.id)
+    assert dropped is not None
+    assert (dropped.id, dropped.body) == (one.id, one.body)
+    assert {left.body for left in dead_letters.read(letters, 100)} == {f"message {i}" for i in range(3)} - {one.body}
+
+
 def test_a_body_is_cut_to_what_a_message_may_hold(letters: SqsDeadLetters) -> None:
     letters.put(Origin.WORKER, "\U0001f600" * 300_000, "x" * 300)
     (one,) = dead_letters.read(letters, 1)
@@ -259,7 +322,7 @@ def test_sqs_is_asked_to_look_on_all_of_its_servers() -> None:
         {
             "QueueUrl": "https://queue",
             "MaxNumberOfMessages": 7,
-            "VisibilityTimeout": 30,
+            "VisibilityTimeout": 60,
             "WaitTimeSeconds": 1,
             "MessageSystemAttributeNames": ["SentTimestamp", "ApproximateReceiveCount"],
             "MessageAttributeNames": ["reason"],

@@ -20,7 +20,7 @@ from tests.support.events import event
 
 ACTIONS = (
     "start, register, describe, output, list, workflows, cancel, redrive, verify,"
-    " dead_letters, dead_letter, redrive_dead_letters"
+    " dead_letters, dead_letter, redrive_dead_letters, drop_dead_letter"
 )
 DONE: dict[str, Any] = {"batchItemFailures": []}
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "BatchGetItem")

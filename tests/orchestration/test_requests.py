@@ -532,6 +532,24 @@ def test_a_redrive_from_a_task() -> None:
     assert ask(world, action="redrive", run_id="r", from_task="A")["changed"] is True
 
 
+def test_a_redrive_that_comes_twice_is_one_even_if_the_run_has_failed_again_meanwhile() -> None:
+    world = settled(failing)
+    request = {"action": "redrive", "run_id": "r", "epoch": 1}
+    assert ask(world, **request)["changed"] is True
+    world.settle()
+    before = everything(world)
+    answer = ask(world, **request)
+    assert (answer["run"]["status"], answer["run"]["epoch"], answer["changed"]) == ("FAILED", 2, False)
+    assert everything(world) == before
+    assert ask(world, action="redrive", run_id="r", epoch=2)["changed"] is True
+
+
+@pytest.mark.parametrize("epoch", [0, -1, True, 1.0, "1", [1]])
+def test_what_is_no_epoch(epoch: Json) -> None:
+    line = refusal(settled(failing), {"action": "redrive", "run_id": "r", "epoch": epoch})
+    assert line == f"epoch: must be a whole number from 1 on, not {epoch!r}"
+
+
 @pytest.mark.parametrize(
     ("request_", "kind", "line"),
     [
@@ -789,6 +807,16 @@ def test_a_record_that_still_cannot_be_handled_stays() -> None:
     assert len(letters.ids()) == 4
 
 
+def test_a_letter_that_cannot_be_redriven_is_dropped_and_shown_once_more() -> None:
+    world = World()
+    letters = lost(world)
+    before = everything(world)
+    answer = served(world, letters).answer({"action": "drop_dead_letter", "id": "letter-2"})
+    assert answer == {"letter": {**shown(2, "worker"), "body": "not JSON"}}
+    assert letters.ids() == ["letter-1", "letter-3", "letter-4"]
+    assert everything(world) == before
+
+
 @pytest.mark.parametrize("error", [Retryable("the queue is busy"), OSError("reset")])
 def test_a_redrive_that_another_try_can_mend_is_an_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
@@ -806,7 +834,7 @@ def test_a_redrive_that_another_try_can_mend_is_an_error(error: Exception, monke
 
 NEITHER = 'id: name one letter by "id", or all of them by "all": true'
 NO_LETTER = (
-    "id: there is no dead letter 'letter-9' among the first 1000 of each queue; it may have been redriven, or be in use"
+    "id: there is no dead letter 'letter-9' among the first 1000 of each queue; it may be gone already, or be in use"
 )
 
 
@@ -840,6 +868,13 @@ NO_LETTER = (
             Conflict,
             f"id: 'letter-2' stays where it is: {NO_MESSAGE}",
         ),
+        ({"action": "drop_dead_letter"}, InvalidRequest, "id: is missing from the request 'drop_dead_letter'"),
+        ({"action": "drop_dead_letter", "id": "letter-9"}, NotFound, NO_LETTER),
+        (
+            {"action": "drop_dead_letter", "id": None},
+            InvalidRequest,
+            "id: None is not an id: 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
     ],
 )
 def test_letters_that_are_refused(request_: dict[str, Json], kind: type[Refused], line: str) -> None:
@@ -856,7 +891,7 @@ def test_letters_that_are_refused(request_: dict[str, Json], kind: type[Refused]
 
 ACTIONS = (
     "start, register, describe, output, list, workflows, cancel, redrive, verify,"
-    " dead_letters, dead_letter, redrive_dead_letters"
+    " dead_letters, dead_letter, redrive_dead_letters, drop_dead_letter"
 )
 
 
@@ -900,6 +935,7 @@ FIELDS = [
     "id",
     "all",
     "from_task",
+    "epoch",
     "other",
 ]
 
