@@ -58,6 +58,11 @@ RUN_EDGES: Mapping[RunStatus, frozenset[RunStatus]] = {
     RunStatus.FAILING: frozenset({RunStatus.FAILING, RunStatus.FAILED}),
     RunStatus.CANCELING: frozenset({RunStatus.CANCELING, RunStatus.CANCELED}),
 }
+PERMANENT = frozenset({"States.DataLimitExceeded", "Orchestra.InvalidOutput", "Orchestra.DataMissing"})
+INFRASTRUCTURE = frozenset(
+    {"Orchestra.WorkerLost", "Orchestra.ConnectionLost", "Lambda.ServiceException", "Runtime.ExitError"}
+)
+INFRASTRUCTURE_TRIES, RELEASES = 3, 100
 REDRIVABLE_TASK = frozenset({TaskStatus.FAILED, TaskStatus.CANCELED})
 REDRIVABLE_RUN = frozenset({RunStatus.FAILED, RunStatus.CANCELED})
 COMPLETED = frozenset({TaskStatus.SUCCEEDED, TaskStatus.FAILED})
@@ -144,10 +149,13 @@ class Checker:
             yield from self._arrivals(task, before, new)
         yield from self._ownership(before, new)
         yield from self._attempts(run, task, before, new)
+        yield from _times(run, task, before, new)
         if new.status is TaskStatus.CANCELED and run.status is RunStatus.RUNNING:
             yield "S11", "CANCELED in a run that goes on"
         if (new.output is not None) != (new.status is TaskStatus.SUCCEEDED):
             yield "S7", f"{new.status} with the output {new.output!r}"
+        if new.error is not None and new.status is TaskStatus.SUCCEEDED:
+            yield "S7", f"SUCCEEDED with the error {new.error}"
         if new.status is TaskStatus.RUNNING and new.lease_until is None:
             yield "L2", "RUNNING without a lease"
 
@@ -168,6 +176,8 @@ class Checker:
         if not new.arrived <= succeeded:
             yield "S4", f"{sorted(new.arrived)} have arrived, and of its dependencies {sorted(succeeded)} SUCCEEDED"
         became_ready = before is not None and before.status is TaskStatus.PENDING and new.status is TaskStatus.READY
+        if became_ready and len(new.arrived) < len(task.after):
+            yield "S4", f"READY, and only {sorted(new.arrived)} have arrived"
         if became_ready and len(succeeded) < len(task.after):
             yield "S4", f"READY before {[t for t in task.after if not self._has_succeeded(t)]}"
 
@@ -194,7 +204,7 @@ class Checker:
             yield "S6", f"try {new.tries} of {_most_tries(task)}"
         given_back = new.released - before.released
         if before.status is TaskStatus.RUNNING and new.status is TaskStatus.READY:
-            if given_back not in {0, 1} or new.released > min(new.attempt, retry.RELEASES):
+            if given_back not in {0, 1} or new.released > min(new.attempt, RELEASES):
                 yield "S6", f"released {before.released} -> {new.released} in attempt {new.attempt}"
             if new.error is None:
                 yield "S6", "another attempt for no reason"
@@ -227,29 +237,32 @@ class Checker:
             yield "S2", f"decided on {old}, stored was {self.run}"
         yield from _of_any_run(new, self._workflow)
         if old is None:
-            if (new.status, new.version, new.epoch) != (RunStatus.RUNNING, 1, 1):
-                yield "S1", f"began as {new}"
-            if new.deadline_at is not None and new.deadline_at != new.started_at + 1000 * (
-                self._workflow.timeout_s or 0
-            ):
-                yield "S13", f"started at {new.started_at}, for {self._workflow.timeout_s} s, until {new.deadline_at}"
+            yield from _began(new, self._workflow)
             return
         if new.version != old.version + 1:
             yield "S2", f"version {old.version} -> {new.version}"
         if _identity(new) != _identity(old):
             yield "S12", f"{_identity(old)} -> {_identity(new)}"
         yield from self._run_redrive(old, new) if old.status in TERMINAL_RUN else self._run_move(old, new)
+        yield from self._sinks(new)
+        yield from _finished(new)
+        for what in _ended(new, self.tasks, self._workflow):
+            yield "S8", what
+
+    def _sinks(self, new: Run) -> Iterator[Found]:
         sinks = {self._workflow.indexes[t] for t in self._workflow.sinks if self._has_succeeded(t)}
         if not new.arrived <= sinks:
             yield "S4", f"{sorted(new.arrived)} have arrived, and of the sinks {sorted(sinks)} SUCCEEDED"
-        for what in _ended(new, self.tasks, self._workflow):
-            yield "S8", what
+        if new.status is RunStatus.SUCCEEDED and len(new.arrived) < len(self._workflow.sinks):
+            yield "S4", f"SUCCEEDED, and only {sorted(new.arrived)} have arrived"
 
     def _run_redrive(self, old: Run, new: Run) -> Iterator[Found]:
         if old.status not in REDRIVABLE_RUN or new.status is not RunStatus.RUNNING:
             yield "S5", f"{old} -> {new}"
         elif new.epoch != old.epoch + 1:
             yield "S5", f"redriven from epoch {old.epoch} to {new.epoch}"
+        if new.error is not None:
+            yield "S5", f"redriven, and not as new: {new.error}"
 
     def _run_move(self, old: Run, new: Run) -> Iterator[Found]:
         if new.status not in RUN_EDGES[old.status]:
@@ -262,11 +275,39 @@ class Checker:
             yield "S4", f"forgot who had arrived: {sorted(old.arrived)} -> {sorted(new.arrived)}"
 
 
+def _began(run: Run, workflow: Workflow) -> Iterator[Found]:
+    if (run.status, run.version, run.epoch) != (RunStatus.RUNNING, 1, 1):
+        yield "S1", f"began as {run}"
+    if run.deadline_at is not None and run.deadline_at != run.started_at + 1000 * (workflow.timeout_s or 0):
+        yield "S13", f"started at {run.started_at}, for {workflow.timeout_s} s, until {run.deadline_at}"
+
+
+def _finished(run: Run) -> Iterator[Found]:
+    if (run.status in TERMINAL_RUN) != (run.finished_at is not None):
+        yield "S8", f"{run.status}, and it ended at {run.finished_at}"
+
+
+def _times(run: Run, task: Task, before: TaskState, new: TaskState) -> Iterator[Found]:
+    """Check when another attempt may begin, and since when the task's time runs."""
+    if before.status is not TaskStatus.PENDING and new.first_ready_at != before.first_ready_at:
+        yield "S13", f"its time runs since {before.first_ready_at} -> {new.first_ready_at}"
+    if before.status is not TaskStatus.RUNNING or new.status is not TaskStatus.READY:
+        return
+    delay_s = retry.RELEASE_CEILING_S if new.released > before.released else task.retry.max_delay_s
+    if new.ready_at is None or new.due_at is None or not 0 <= new.due_at - new.ready_at <= 1000 * delay_s:
+        yield "S6", f"READY at {new.ready_at}, due at {new.due_at}, with a delay of {delay_s} s at most"
+        return
+    total = None if task.total_timeout_s is None else (new.first_ready_at or 0) + 1000 * task.total_timeout_s
+    ends = [end for end in (run.deadline_at, total) if end is not None]
+    if ends and new.due_at >= min(ends):
+        yield "S6", f"another attempt is due at {new.due_at}, and its time is up at {min(ends)}"
+
+
 def is_retried(task: Task, tries: int, error: str) -> bool:
     """Tell whether another attempt follows on a try that ended so, if there is time for it."""
-    if task.at_most_once or error in retry.PERMANENT:
+    if task.at_most_once or error in PERMANENT:
         return False
-    if error in retry.INFRASTRUCTURE:
+    if error in INFRASTRUCTURE:
         return tries < _most_tries(task)
     return tries < task.retry.max_attempts and (ANY_ERROR in task.retry.on or error in task.retry.on)
 
@@ -277,7 +318,7 @@ def _ends_at(run: Run, task: Task, state: TaskState) -> float:
 
 
 def _most_tries(task: Task) -> int:
-    lost = 1 if task.at_most_once else retry.INFRASTRUCTURE_TRIES
+    lost = 1 if task.at_most_once else INFRASTRUCTURE_TRIES
     return max(task.retry.max_attempts, lost)
 
 

@@ -143,6 +143,7 @@ def attempts(task: Task, *ends: TaskState) -> list[str]:
         )
         owner = claim.owner if end.status is TaskStatus.FAILED else None
         ended = replace(claim, status=end.status, error=end.error, owner=owner, version=claim.version + 1)
+        ended = replace(ended, ready_at=n, due_at=n) if end.status is TaskStatus.READY else ended
         writes += [(last, claim), (claim, replace(ended, released=last.released + end.released))]
     return found_in(writes, workflow)
 

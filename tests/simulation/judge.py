@@ -35,6 +35,9 @@ from tests.simulation.services import outputs_of
 if TYPE_CHECKING:
     from tests.simulation.world import Lambda, World
 
+MOST_LATE_MS = 300_000
+"""A handler lives no longer than this, and may have decided when it began."""
+
 Claim = tuple[str, str, int]
 """The run, the task and the epoch of a claim."""
 
@@ -86,21 +89,36 @@ class Judge:
         if not readable:
             self.violated("S12", new.run_id, getattr(new, "task_id", "run"), f"written by the older release, {by.name}")
         if isinstance(new, Run):
-            self._run_written(new, by)
+            assert not isinstance(old, TaskState)
+            self._run_written(old, new, by)
         else:
             assert not isinstance(old, Run)
             if new.status is TaskStatus.RUNNING or (old is not None and old.status is TaskStatus.RUNNING):
                 assert old is not None
                 self._claim_written(old, new, by)
 
-    def _run_written(self, new: Run, by: Lambda) -> None:
+    def _run_written(self, old: Run | None, new: Run, by: Lambda) -> None:
         if by.redrives_from is not None and new.epoch > by.redrives_from[0]:
             self._redriven_from(new, by.redrives_from[1])
+        if old is None or (old.status, old.epoch) != (new.status, new.epoch):
+            self._run_changed(new, by)
         if new.status is RunStatus.CANCELING and new.run_id not in self.canceled:
             self.violated("S11", new.run_id, "run", "CANCELING, and nobody has asked for it")
         if new.version == 1:
             self._inputs[new.run_id] = payload.parse(self._possible[new.run_id][new.input_digest], what="input")
             self._expected[new.run_id] = outputs_of(self._workflows[new.run_id], self._inputs[new.run_id])
+
+    def _run_changed(self, new: Run, by: Lambda) -> None:
+        """Check that others who have to follow are looked after in time, and how long the run may take."""
+        latest = by.clock() + self._world.timing.grace_ms
+        if new.status is RunStatus.RUNNING:
+            latest = min(latest, new.deadline_at or latest)
+        if new.check_at is not None and new.check_at > latest:
+            self.violated("L1", new.run_id, "run", f"{new.status} at {by.clock()}, and looked at at {new.check_at}")
+        if new.status is RunStatus.RUNNING and new.deadline_at is not None:
+            ends = by.clock() + 1000 * (self._workflows[new.run_id].timeout_s or 0)
+            if not ends - MOST_LATE_MS <= new.deadline_at <= ends:
+                self.violated("S13", new.run_id, "run", f"goes on from {by.clock()}, and until {new.deadline_at}")
 
     def _redriven_from(self, new: Run, first: str) -> None:
         """Check that no failure is redriven but that of the task that was named, and of what comes after it."""
@@ -117,9 +135,16 @@ class Judge:
         return [t for t in workflow.tasks if t not in reached and tasks[t].status is TaskStatus.FAILED]
 
     def _claim_written(self, old: TaskState, new: TaskState, by: Lambda) -> None:
+        timing = self._world.timing
+        if (new.lease_until or 0) > by.clock() + timing.lease_ms(timing.lease_s):
+            self.violated("S9", new.run_id, new.task_id, f"leased at {by.clock()} until {new.lease_until}")
         if old.status is TaskStatus.READY:
             self._claimed(old, new, by)
-            return
+        else:
+            self._claim_ended(old, new, by)
+
+    def _claim_ended(self, old: TaskState, new: TaskState, by: Lambda) -> None:
+        """Check who has renewed or ended a claim, and as what."""
         owned = old.owner in by.tokens
         if not owned and (old.lease_until or 0) > by.clock():
             self.violated("S9", new.run_id, new.task_id, f"{new.status} by {by.name}, leased until {old.lease_until}")
@@ -127,6 +152,8 @@ class Judge:
             self.violated("S7", new.run_id, new.task_id, f"{new.status} by {by.name}, who does not own it")
         elif old.owner in by.given_back and new.status is TaskStatus.READY and new.released == old.released:
             self.violated("S6", new.run_id, new.task_id, "its service was busy, and its try is not given back")
+        elif old.owner in by.given_back and new.status is TaskStatus.FAILED and self._has_time(new):
+            self.violated("S6", new.run_id, new.task_id, f"FAILED, and its service was busy {new.released} times only")
         if new.error is not None and new.error.name == retry.DATA_MISSING:
             self.violated("E4", new.run_id, new.task_id, new.error.message)
         if new.status is TaskStatus.SUCCEEDED:
@@ -136,6 +163,11 @@ class Judge:
         run = self._world.table.runs[new.run_id]
         if new.status is TaskStatus.READY and run.status is not RunStatus.RUNNING and not by.saw_running(new.run_id):
             self.violated("S11", new.run_id, new.task_id, f"tried again in a run that {by.name} has seen {run.status}")
+
+    def _has_time(self, task: TaskState) -> bool:
+        workflow = self._workflows[task.run_id]
+        limits = workflow.timeout_s, workflow.tasks[task.task_id].total_timeout_s
+        return limits == (None, None) and task.released < retry.RELEASES
 
     def _out_of_time(self, new: TaskState, by: Lambda) -> None:
         """Check that a task that timed out without an attempt had no time left."""

@@ -191,7 +191,7 @@ PLANTS = (
     ),
     plant(
         "a run waits for its first sink only",
-        "S8",
+        "S4 S8",
         changed(Steps, "arrive_at_run", ("len(stored.arrived) < len(workflow.sinks)", "False")),
     ),
     # -- attempts ------------------------------------------------------------------------------------------------------
