@@ -196,6 +196,45 @@ PLANTS = (
     ),
     # -- attempts ------------------------------------------------------------------------------------------------------
     plant(
+        "another attempt begins when the time is up",
+        "S6",
+        changed(
+            attempt, "_due_at", ("return due_at if due_at < ends_at(run, definition, claim) else None", "return due_at")
+        ),
+    ),
+    plant(
+        "the time of all attempts begins anew with each",
+        "S13",
+        changed(decide, "retry", ("ready_at=now,", "ready_at=now, first_ready_at=now,")),
+    ),
+    plant(
+        "a connection that broke is the task's own error",
+        "S6",
+        put(retry, "INFRASTRUCTURE", retry.INFRASTRUCTURE - {retry.CONNECTION_LOST}),
+    ),
+    plant(
+        "a busy service fails a task that runs at most once",
+        "S6",
+        changed(
+            attempt,
+            "not_run",
+            (
+                "return decide.fail(claim, error, now) if due_at is None",
+                "return decide.fail(claim, error, now) if due_at is None or definition.at_most_once",
+            ),
+        ),
+    ),
+    plant(
+        "a redriven run keeps its error",
+        "S5",
+        changed(decide, "redrive_run", ("error=None,", "")),
+    ),
+    plant(
+        "a run that is canceled is looked at when it would have been",
+        "L1",
+        changed(decide, "cancel_run", ("RunEvent.CANCEL_ASKED, check_at=check_at", "RunEvent.CANCEL_ASKED")),
+    ),
+    plant(
         "one attempt too many",
         "S6",
         changed(retry, "delay_s", ("left = policy.max_attempts - tries", "left = policy.max_attempts + 1 - tries")),
