@@ -331,7 +331,7 @@ def test_a_task_whose_upstream_output_is_gone_fails_before_it_is_invoked() -> No
     world.start(workflow)
     world.deliver(world.queue.messages.pop())
     world.deliver(world.store.stream.pop())
-    world.store.get_outputs = lambda *_: {}  # type: ignore[method-assign,assignment]
+    world.store.get_outputs = lambda *_: {}  # type: ignore[method-assign]
     world.settle()
     error = Failure("Orchestra.DataMissing", "the output of t00000 is missing", task="t00001")
     assert (world.run().error, world.run().status) == (error, FAILED)
