@@ -110,15 +110,21 @@ class Judge:
 
     def _run_changed(self, new: Run, by: Lambda) -> None:
         """Check that others who have to follow are looked after in time, and how long the run may take."""
-        latest = by.clock() + self._world.timing.grace_ms
+        latest = self._clock(by) + self._world.timing.grace_ms
         if new.status is RunStatus.RUNNING:
             latest = min(latest, new.deadline_at or latest)
         if new.check_at is not None and new.check_at > latest:
-            self.violated("L1", new.run_id, "run", f"{new.status} at {by.clock()}, and looked at at {new.check_at}")
+            self.violated(
+                "L1", new.run_id, "run", f"{new.status} at {self._clock(by)}, and looked at at {new.check_at}"
+            )
         if new.status is RunStatus.RUNNING and new.deadline_at is not None:
-            ends = by.clock() + 1000 * (self._workflows[new.run_id].timeout_s or 0)
+            ends = self._clock(by) + 1000 * (self._workflows[new.run_id].timeout_s or 0)
             if not ends - MOST_LATE_MS <= new.deadline_at <= ends:
-                self.violated("S13", new.run_id, "run", f"goes on from {by.clock()}, and until {new.deadline_at}")
+                self.violated("S13", new.run_id, "run", f"goes on from {self._clock(by)}, and until {new.deadline_at}")
+
+    def _clock(self, by: Lambda) -> int:
+        """Return the time by a process's clock; when the clocks are set right, that by which it may have decided."""
+        return max(by.clock(), self._world.now + by.skew)
 
     def _redriven_from(self, new: Run, first: str) -> None:
         """Check that no failure is redriven but that of the task that was named, and of what comes after it."""
@@ -136,8 +142,8 @@ class Judge:
 
     def _claim_written(self, old: TaskState, new: TaskState, by: Lambda) -> None:
         timing = self._world.timing
-        if (new.lease_until or 0) > by.clock() + timing.lease_ms(timing.lease_s):
-            self.violated("S9", new.run_id, new.task_id, f"leased at {by.clock()} until {new.lease_until}")
+        if (new.lease_until or 0) > self._clock(by) + timing.lease_ms(timing.lease_s):
+            self.violated("S9", new.run_id, new.task_id, f"leased at {self._clock(by)} until {new.lease_until}")
         if old.status is TaskStatus.READY:
             self._claimed(old, new, by)
         else:
@@ -146,7 +152,7 @@ class Judge:
     def _claim_ended(self, old: TaskState, new: TaskState, by: Lambda) -> None:
         """Check who has renewed or ended a claim, and as what."""
         owned = old.owner in by.tokens
-        if not owned and (old.lease_until or 0) > by.clock():
+        if not owned and (old.lease_until or 0) > self._clock(by):
             self.violated("S9", new.run_id, new.task_id, f"{new.status} by {by.name}, leased until {old.lease_until}")
         elif not owned and (new.status is TaskStatus.SUCCEEDED or new.error is None or new.error.name != retry.LOST):
             self.violated("S7", new.run_id, new.task_id, f"{new.status} by {by.name}, who does not own it")
@@ -172,13 +178,13 @@ class Judge:
     def _out_of_time(self, new: TaskState, by: Lambda) -> None:
         """Check that a task that timed out without an attempt had no time left."""
         total_s = self._workflows[new.run_id].tasks[new.task_id].total_timeout_s
-        if total_s is None or by.clock() < (new.first_ready_at or 0) + 1000 * total_s:
-            self.violated("S13", new.run_id, new.task_id, f"timed out at {by.clock()}, without an attempt")
+        if total_s is None or self._clock(by) < (new.first_ready_at or 0) + 1000 * total_s:
+            self.violated("S13", new.run_id, new.task_id, f"timed out at {self._clock(by)}, without an attempt")
 
     def _claimed(self, old: TaskState, new: TaskState, by: Lambda) -> None:
         run = self._world.table.runs[new.run_id]
-        if old.due_at is not None and old.due_at > by.clock():
-            self.violated("S6", new.run_id, new.task_id, f"claimed at {by.clock()}, and it is due at {old.due_at}")
+        if old.due_at is not None and old.due_at > self._clock(by):
+            self.violated("S6", new.run_id, new.task_id, f"claimed at {self._clock(by)}, and it is due at {old.due_at}")
         if run.status is not RunStatus.RUNNING and not by.saw_running(new.run_id):
             self.violated("S11", new.run_id, new.task_id, f"claimed in a run that {by.name} has seen {run.status}")
         if run.deadline_at is not None and (new.started_at or 0) >= run.deadline_at:
