@@ -71,11 +71,12 @@ class System:
         assert "error" not in answer, answer
 
     def finished(self, run_id: str, within_s: float = 90) -> dict[str, Any]:
-        """Return a run once it has ended."""
+        """Return a run once it has ended, and nothing that is stored of it breaks a rule."""
         deadline = time.monotonic() + within_s
         while True:
             run = self.ask(action="describe", run_id=run_id)
             if run["status"] in TERMINAL:
+                assert self.ask(action="verify", run_id=run_id)["violations"] == []
                 return run
             assert time.monotonic() < deadline, f"{run_id} has not ended within {within_s} s: {run}"
             time.sleep(POLL_S)  # between two looks; nothing is taken to be done because time has passed
