@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration import codec
 from orchestration.invariants import Checker, Violation
 from orchestration.model import Run, TaskState
 from orchestration.workflow import Workflow
+from tests.support import history
 from tests.support.chaos import Lab, task
 
 WORKFLOWS = 8
@@ -63,16 +63,12 @@ class History:
         """Read all that is in the stream; what was read before is not counted again. A restart empties the stream."""
         for record in self._records():
             number, image = record["dynamodb"]["SequenceNumber"], record["dynamodb"]["NewImage"]
-            if number in self._seen or not image["pk"]["S"].startswith(codec.RUN):
+            if number in self._seen:
                 continue
             self._seen.add(number)
-            if image["sk"]["S"] == "RUN":
-                self._note(codec.decode(image, Run))
-            elif codec.task_of_key(image):
-                self._note(codec.decode(image, TaskState))
-
-    def _note(self, written: Run | TaskState) -> None:
-        self._writes[written.run_id].append(written)
+            written = history.record_of(image)
+            if written is not None:
+                self._writes[written.run_id].append(written)
 
     def _records(self) -> Iterator[dict[str, Any]]:
         client, stream = self.lab.system.client("dynamodbstreams"), self.lab.output("table_stream_arn")

@@ -25,8 +25,7 @@ def writes(found: Iterable[Mapping[str, Any]]) -> dict[str, list[Write]]:
 
 def record_of(image: Mapping[str, Any]) -> Run | TaskState | None:
     """Return the run or the task of an image; None, if it is of something else."""
-    if not image["pk"]["S"].startswith(codec.RUN):
-        return None
-    if image["sk"]["S"].startswith(codec.TASK):
+    if codec.task_of_key(image):
         return codec.decode(image, TaskState)
-    return codec.decode(image, Run) if image["sk"]["S"] == "RUN" else None
+    is_run = image["pk"]["S"].startswith(codec.RUN) and image["sk"]["S"] == "RUN"
+    return codec.decode(image, Run) if is_run else None
