@@ -318,8 +318,9 @@ def _ends_at(run: Run, task: Task, state: TaskState) -> float:
 
 
 def _most_tries(task: Task) -> int:
-    lost = 1 if task.at_most_once else INFRASTRUCTURE_TRIES
-    return max(task.retry.max_attempts, lost)
+    if task.retry.max_attempts > 1:
+        return task.retry.max_attempts
+    return 1 if task.at_most_once else INFRASTRUCTURE_TRIES
 
 
 def _identity(run: Run) -> tuple[str, str, str, str, str, int]:

@@ -20,8 +20,10 @@ PERMANENT = frozenset({DATA_LIMIT, INVALID_OUTPUT, DATA_MISSING})
 
 INFRASTRUCTURE = frozenset({LOST, CONNECTION_LOST, UNAVAILABLE, CRASHED})
 """Errors that no task raises: the worker, the connection, Lambda or the service's process broke, and nobody knows
-how far the task has got. They are tried again even without a policy."""
+how far the task has got. They are tried again as often as the task's policy says, whatever it names, and without a
+policy too."""
 INFRASTRUCTURE_TRIES = 3
+"""Without a policy."""
 
 RELEASES = 100
 """How often a claim is given back because the service is busy: for hours. A service that stays busy fails its task."""
@@ -37,7 +39,7 @@ def delay_s(task: Task, *, tries: int, error: str, jitter: float) -> float | Non
     if task.at_most_once or error in PERMANENT:
         return None
     if error in INFRASTRUCTURE:
-        left = max(policy.max_attempts, INFRASTRUCTURE_TRIES) - tries
+        left = (policy.max_attempts if policy.max_attempts > 1 else INFRASTRUCTURE_TRIES) - tries
     else:
         left = policy.max_attempts - tries if ANY_ERROR in policy.on or error in policy.on else 0
     if left <= 0:

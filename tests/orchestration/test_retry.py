@@ -55,8 +55,8 @@ def test_delay(policy: Retry, attempt: int, error: str, jitter: float, delay_s: 
         (Retry(), 1, 1),  # also without a policy, and whatever it names
         (Retry(), 2, 2),
         (Retry(), 3, None),
-        (NAMED, 2, 2),
-        (NAMED, 3, None),
+        (NAMED, 1, 1),  # a policy says how often, whatever it names
+        (NAMED, 2, None),
         (POLICY, 3, 10),
         (POLICY, 4, None),
     ],
