@@ -18,10 +18,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from orchestration import jsonata, payload, retriers, series_parallel
+from orchestration import jsonata, payload, retriers, series_parallel, trees
 from orchestration.errors import PayloadError, WorkflowError
 from orchestration.payload import Json
-from orchestration.series_parallel import Barrier, Parallel, Series, TooDeep, Tree
+from orchestration.series_parallel import Barrier, TooDeep
+from orchestration.trees import Parallel, Series, Tree
 from orchestration.workflow import Task, Workflow
 
 MAX_BYTES = 1_048_576
@@ -56,7 +57,7 @@ class Compiled:
     @property
     def longest(self) -> int:
         """How many tasks the longest way through the machine has."""
-        return series_parallel.depth(self.tree)
+        return trees.depth(self.tree)
 
 
 def compile_workflow(workflow: Workflow, functions: Mapping[str, str]) -> Compiled:
@@ -154,8 +155,8 @@ class _Compiler:
         for number, (name, part) in enumerate(zip(names, parts, strict=True)):
             last = number == len(parts) - 1
             # What is wanted of the last part itself goes into its output, and needs no variable.
-            kept = [task_id for task_id in series_parallel.tasks(part) if task_id in needed[number]]
-            handed_on = [t for t in series_parallel.tasks(part) if t in scope.wanted] if last else kept
+            kept = [task_id for task_id in trees.tasks(part) if task_id in needed[number]]
+            handed_on = [t for t in trees.tasks(part) if t in scope.wanted] if last else kept
             state, found = self._state(part, variables, handed_on)
             assigned = {task_id: self._variable(task_id) for task_id in kept}
             states[name] = {
@@ -180,7 +181,7 @@ class _Compiler:
         branches: list[Json] = []
         found: dict[str, str] = {}
         for number, branch in enumerate(part.branches):
-            wanted = [task_id for task_id in series_parallel.tasks(branch) if task_id in handed_on]
+            wanted = [task_id for task_id in trees.tasks(branch) if task_id in handed_on]
             branches.append(self._sequence(branch, _Scope(variables, wanted, branch=True)))
             found |= {task_id: f"{{% $states.result[{number}].`{task_id}` %}}" for task_id in wanted}
         return {"Type": "Parallel", "Branches": branches}, found
@@ -199,9 +200,7 @@ class _Compiler:
         behind: set[str] = set()
         for part in reversed(parts):
             needed.append(set(behind))
-            behind |= {
-                other for task_id in series_parallel.tasks(part) for other in self._workflow.tasks[task_id].after
-            }
+            behind |= {other for task_id in trees.tasks(part) for other in self._workflow.tasks[task_id].after}
             behind |= set(wanted)
         return needed[::-1]
 
@@ -218,7 +217,7 @@ class _Compiler:
         if isinstance(part, str):
             return part
         assert isinstance(part, Parallel), "a series is flat"
-        firsts = [next(series_parallel.tasks(branch)) for branch in part.branches]
+        firsts = [next(trees.tasks(branch)) for branch in part.branches]
         name, number = _label(firsts, MAX_NAME), 1
         while name in self._names:
             number += 1

@@ -97,9 +97,9 @@ def test_the_version_is_read_from_a_definition() -> None:
 def test_a_barrier_is_told() -> None:
     found = compiled(flow(A=[], B=[], C=["A"], D=["A", "B"]))
     assert [(barrier.first, barrier.then, barrier.waits) for barrier in found.barriers] == [
-        (("A",), ("B", "C"), (("B", "A"),))
+        (("A", "B"), ("C", "D"), (("C", "B"),))
     ]
-    assert (found.transitions, found.longest) == (5, 3)
+    assert (found.transitions, found.longest) == (6, 2)
 
 
 def test_times_that_are_shared() -> None:
