@@ -6,7 +6,7 @@ what nobody has read yet from a stream it never writes down. Here a forked child
 others are served: its memory stands still, so that the file holds one instant. That happens when the emulator is
 stopped, a moment after every change, and when it is asked for.
 
-A schedule invokes its target within a second of its time, and not of ten.
+A schedule invokes its target within a second of its time, and not of ten. State machines are run by `stepfunctions`.
 
 Functions that were running are gone after a restart, and so are events that Lambda had taken and not yet handed on.
 """
@@ -29,6 +29,9 @@ from typing import Any, NoReturn
 from ministack import app as gateway
 from ministack.core import persistence
 from ministack.services import scheduler
+
+sys.path.append(str(Path(__file__).parents[2]))  # an isolated interpreter has not even the folder of its program
+from local.bootstrap import stepfunctions
 
 FILE = Path(os.environ["STATE_DIR"], "checkpoint.json")  # the code of the functions is in files beside it
 REQUEST = "/_orchestra/checkpoint"
@@ -113,6 +116,7 @@ def restore() -> None:
         return
     try:
         _restore(json.loads(FILE.read_text(), object_hook=persistence._json_object_hook))
+        stepfunctions.resume()
     except BaseException:  # noqa: BLE001 - the server would go on without what is missing
         traceback.print_exc()
         os._exit(1)
@@ -181,6 +185,7 @@ def main() -> None:
     gateway.app = watched(gateway.app)
     gateway._load_persisted_state = restore
     scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULE_TICK_S
+    stepfunctions.install(_changed)
     gateway.save_all = lambda _services: checkpoint()
     threading.Thread(target=keep, daemon=True, name="checkpoints").start()
     gateway.main()

@@ -52,7 +52,7 @@ redrive = dead.arn.apply(lambda arn: json.dumps({"deadLetterTargetArn": arn, "ma
 aws.sqs.RedrivePolicy("queue", queue_url=queue.url, redrive_policy=redrive)
 allow = queue.arn.apply(lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]}))
 aws.sqs.RedriveAllowPolicy("dead", queue_url=dead.url, redrive_allow_policy=allow)
-aws.cloudwatch.LogGroup("logs", retention_in_days=7 if changed else 1)
+logs = aws.cloudwatch.LogGroup("logs", retention_in_days=7 if changed else 1)
 repository = aws.ecr.Repository("Images", force_delete=True)
 kept = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 2 if changed else 1}
 rules = {"rules": [{"rulePriority": 1, "selection": kept, "action": {"type": "expire"}}]}
@@ -115,12 +115,23 @@ aws.scheduler.Schedule(
 daily = {"schedule_expression": "cron(0 12 * * ? *)", "flexible_time_window": {"mode": "OFF"}}
 aws.scheduler.Schedule("daily", **daily, state="DISABLED", target={"arn": function.arn, "role_arn": role.arn})
 states = {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}, "Comment": str(changed)}
-machine = aws.sfn.StateMachine("machine", role_arn=role.arn, definition=json.dumps(states))
+machine = aws.sfn.StateMachine(
+    "machine",
+    name="flows-abc",
+    type="EXPRESS",
+    role_arn=role.arn,
+    definition=json.dumps(states),
+    logging_configuration=None if changed else {"level": "ALL", "log_destination": logs.arn.apply("{}:*".format)},
+    tracing_configuration={"enabled": not changed},
+    tags={"stage": "new"} if changed else {"stage": "old", "owner": "us"},
+    publish=changed,
+)
 for name, value in {"role": role.name, "table": table.name, "queue": queue.url, "function": function.name}.items():
     pulumi.export(name, value)
 for name, value in {"topic": topic.arn, "machine": machine.arn, "repository": repository.name}.items():
     pulumi.export(name, value)
-pulumi.export("group", group.name)
+for name, value in {"group": group.name, "logs": logs.name}.items():
+    pulumi.export(name, value)
 """
 )
 DOCKERFILE = 'FROM public.ecr.aws/lambda/python:3.13\nCOPY app.py ./\nCMD ["app.handler"]\n'
@@ -235,11 +246,27 @@ def check(up: Deployed, *, changed: bool) -> None:
 
     topic = up.client("sns").get_topic_attributes(TopicArn=outputs["topic"])["Attributes"]
     assert topic["DisplayName"] == ("new" if changed else "old")
-    machine = up.client("stepfunctions").describe_state_machine(stateMachineArn=outputs["machine"])
-    assert f'"Comment": "{changed}"' in machine["definition"]
+    check_machine(up, changed=changed)
     policies = up.client("iam").list_attached_role_policies(RoleName=outputs["role"])["AttachedPolicies"]
     assert [policy["PolicyName"] for policy in policies] == ["AWSLambdaBasicExecutionRole"]
     assert outputs["repository"] == outputs["repository"].lower()
+
+
+def check_machine(up: Deployed, *, changed: bool) -> None:
+    client, outputs = up.client("stepfunctions"), up.deployment.outputs
+    machine = client.describe_state_machine(stateMachineArn=outputs["machine"])
+    assert f'"Comment": "{changed}"' in machine["definition"]
+    assert (machine["name"], machine["type"]) == ("flows-abc", "EXPRESS")
+    assert machine["tracingConfiguration"] == {"enabled": not changed}
+    logging = machine["loggingConfiguration"]
+    assert (logging["level"], logging["includeExecutionData"]) == ("OFF" if changed else "ALL", False)
+    arns = [each["cloudWatchLogsLogGroup"]["logGroupArn"] for each in logging["destinations"]]
+    assert [arn.rpartition(":log-group:")[2] for arn in arns] == ([] if changed else [f"{outputs['logs']}:*"])
+    tags = client.list_tags_for_resource(resourceArn=outputs["machine"])["tags"]
+    expected = {"stage": "new"} if changed else {"stage": "old", "owner": "us"}
+    assert {tag["key"]: tag["value"] for tag in tags} == expected
+    versions = client.list_state_machine_versions(stateMachineArn=outputs["machine"])
+    assert len(versions["stateMachineVersions"]) == (1 if changed else 0)
 
 
 GROWING = """

@@ -8,6 +8,9 @@ const ACTIONS = {
   fail: (event) => {
     throw new QuotaExceeded(event.message);
   },
+  mangle: () => {
+    throw new QuotaExceeded("\ud800");
+  },
   throwText: () => {
     throw "only text";
   },
