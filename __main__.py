@@ -7,7 +7,10 @@ from pulumi_aws.get_region import get_region_output
 from components.engine import EngineArgs
 from components.orchestration_table import OrchestrationTable
 from components.orchestrator import Orchestrator
+from components.registered_flows import RegisteredFlows, RegisteredFlowsArgs
 from components.settings import Settings
+from components.state_machines import flow_prefix
+from components.step_functions_flow import StepFunctionsFlow
 from components.sweeper import Sweeper
 from components.task_service import TaskService
 from components.worker_pool import WorkerPool
@@ -31,6 +34,7 @@ abc = {
     "B3": Task("b3", after=["A"]),
     "C": Task("c", after=["B1", "B2", "B3"]),
 }
+workflows = [Workflow("abc", abc)]
 
 table = OrchestrationTable("table", {"protect": settings.protect_data})
 engine: EngineArgs = {
@@ -42,16 +46,30 @@ engine: EngineArgs = {
     "defaults": defaults,
 }
 pool = WorkerPool("worker", {**engine, "function_arns": arns, "max_workers": settings.max_workers})
+
+of_flows: RegisteredFlowsArgs = {"function_arns": arns, "defaults": defaults}
+flows = {
+    w.name: StepFunctionsFlow(
+        f"flow-{w.name}", {**of_flows, "workflow": w.to_json(), "type": settings.flow_type}
+    ).state_machine_arn
+    for w in (workflows if settings.flows else [])
+}
+registered = RegisteredFlows("registered-flows", of_flows) if settings.register_flows else None
+
 orchestrator = Orchestrator(
     "orchestrator",
     {
         **engine,
-        "workflows": [Workflow("abc", abc).to_json()],
+        "workflows": [w.to_json() for w in workflows],
         "stream_arn": table.stream_arn,
         "queue_url": pool.queue_url,
         "queue_arn": pool.queue_arn,
         "dead_letters_url": pool.dead_letters_url,
         "dead_letters_arn": pool.dead_letters_arn,
+        "flow_prefix": flow_prefix(),
+        "flow_type": settings.flow_type,
+        "flow_arns": flows,
+        "registered_flows": registered.registration if registered else None,
     },
 )
 sweeper = Sweeper("sweeper", {**engine, "queue_url": pool.queue_url, "queue_arn": pool.queue_arn})
@@ -65,4 +83,5 @@ pulumi.export("sweeper_arn", sweeper.sweeper_arn)
 pulumi.export("dead_letters_url", pool.dead_letters_url)
 pulumi.export("failed_records_url", orchestrator.failed_records_url)
 pulumi.export("task_function_arns", arns)
+pulumi.export("state_machine_arns", flows)
 pulumi.export("region", get_region_output().region)

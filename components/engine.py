@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "orchestration"
 
 # Source: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (2026): 4 KB for names and values together.
 MAX_ENVIRONMENT_BYTES = 4096
-OTHER_VARIABLES_BYTES = 1024  # a table's name and three queues' URLs at their longest, and the settings
+OTHER_VARIABLES_BYTES = 1792  # the table's name, three queues' URLs and four ARNs at their longest, and the settings
 
 
 class EngineArgs(TypedDict):

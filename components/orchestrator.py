@@ -1,18 +1,19 @@
 """Orchestrator: the function that starts runs, answers about them, and moves them on from the table's stream."""
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NotRequired
 
 import pulumi
 import pulumi_aws.lambda_ as lambda_
 
-from components import policies
+from components import arns, policies
 from components.engine import EngineArgs, engine_code, engine_defaults, engine_environment
 from components.errors import ProgramError
 from components.functions import make_function
 from components.queues import make_queue
-from orchestration.errors import WorkflowError
+from components.registered_flows import FlowRegistration
+from components.workflows import read_workflow
 from orchestration.workflow import Workflow
 
 MEMORY_MB = 512
@@ -28,6 +29,12 @@ MAX_RECORD_AGE_S = 3600
 
 # Only the writes that say that the stream shall act on them, so that nobody pays for looking at the others.
 FILTER = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"handoff": {"S": ["stream"]}}}}
+
+
+# Source: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (2026), on a role's inline policies; white
+# space does not count. What is kept for the other statements is what they take if all names are as long as can be.
+MAX_POLICY_CHARACTERS = 10_240
+OTHER_STATEMENTS_CHARACTERS = 4_240
 
 
 class OrchestratorArgs(EngineArgs):
@@ -46,6 +53,18 @@ class OrchestratorArgs(EngineArgs):
 
     dead_letters_arn: pulumi.Input[str]
 
+    flow_prefix: str
+    """What the name of each state machine of the stack begins with; the name of its workflow follows."""
+
+    flow_type: str
+    """The type of the state machines, STANDARD or EXPRESS; NONE, if there are none."""
+
+    flow_arns: Mapping[str, pulumi.Input[str]]
+    """The ARN of the state machine of each declared workflow that has one."""
+
+    registered_flows: NotRequired[FlowRegistration | None]
+    """Without it the Orchestrator makes no state machines, and sees none but the declared ones."""
+
 
 class Orchestrator(pulumi.ComponentResource):
     """The function, its role, its place on the stream, and the queue of records that it could not handle."""
@@ -56,29 +75,35 @@ class Orchestrator(pulumi.ComponentResource):
     def __init__(self, name: str, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("orchestra:components:Orchestrator", name, None, opts)
         declared = read_workflows(args["workflows"], args["services"])
+        require_room(args["flow_prefix"], args["flow_arns"])
         self.failed_records = make_queue(f"{name}-failed-records", parent=self)
         parts = make_function(
             name,
             parent=self,
             defaults=engine_defaults(args),
             description="Orchestra: starts runs and moves them on",
-            code=engine_code("orchestrator", {"orchestration/workflows.json": declared}),
+            code=engine_code(
+                "orchestrator",
+                {
+                    "orchestration/workflows.json": declared,
+                    "orchestration/flows.json": json.dumps(sorted(args["flow_arns"])),
+                },
+            ),
             memory_mb=MEMORY_MB,
             timeout_s=TIMEOUT_S,
-            environment=engine_environment(
-                args,
-                "orchestrator",
-                queue_url=args["queue_url"],
-                dead_letters_url=args["dead_letters_url"],
-                failed_records_url=self.failed_records.url,
+            environment={
+                **engine_environment(
+                    args,
+                    "orchestrator",
+                    queue_url=args["queue_url"],
+                    dead_letters_url=args["dead_letters_url"],
+                    failed_records_url=self.failed_records.url,
+                ),
+                **_flow_environment(args),
+            },
+            statements=pulumi.Output.all(self._statements(args), _flow_statements(args)).apply(
+                lambda known: [*known[0], *known[1]]
             ),
-            statements=pulumi.Output.all(
-                table_arn=args["table_arn"],
-                stream_arn=args["stream_arn"],
-                worker_queue_arn=args["queue_arn"],
-                dead_letters_arn=args["dead_letters_arn"],
-                failed_records_arn=self.failed_records.arn,
-            ).apply(lambda known: policies.orchestrator(**known)),
         )
         self.log_group, self.role, self.function = parts.log_group, parts.role, parts.function
         self.mapping = self._mapping(name, args["stream_arn"], depends_on=parts.policy)
@@ -87,6 +112,15 @@ class Orchestrator(pulumi.ComponentResource):
         self.register_outputs(
             {"orchestrator_arn": self.orchestrator_arn, "failed_records_url": self.failed_records_url}
         )
+
+    def _statements(self, args: OrchestratorArgs) -> pulumi.Output[list[policies.Statement]]:
+        return pulumi.Output.all(
+            table_arn=args["table_arn"],
+            stream_arn=args["stream_arn"],
+            worker_queue_arn=args["queue_arn"],
+            dead_letters_arn=args["dead_letters_arn"],
+            failed_records_arn=self.failed_records.arn,
+        ).apply(lambda known: policies.orchestrator(**known))
 
     def _mapping(
         self, name: str, stream_arn: pulumi.Input[str], *, depends_on: pulumi.Resource
@@ -111,22 +145,69 @@ class Orchestrator(pulumi.ComponentResource):
         )
 
 
+def _flow_environment(args: OrchestratorArgs) -> dict[str, pulumi.Input[str]]:
+    """Return the variables that say where the state machines are, and with what others may be made."""
+    table_arn = pulumi.Output.from_input(args["table_arn"])
+    registration = args.get("registered_flows")
+    return {
+        "FLOW_PREFIX": args["flow_prefix"],
+        "FLOW_TYPE": args["flow_type"],
+        "FUNCTION_ARN_PREFIX": table_arn.apply(lambda arn: arns.beside(arn, "lambda", "function:")),
+        "STATE_MACHINE_ARN_PREFIX": table_arn.apply(lambda arn: _machines(arn, args)),
+        **(
+            {"FLOW_ROLE_ARN": registration["role_arn"], "FLOW_LOG_GROUP_ARN": registration["log_group_arn"]}
+            if registration
+            else {}
+        ),
+    }
+
+
+def _flow_statements(args: OrchestratorArgs) -> pulumi.Output[list[policies.Statement]]:
+    """Return what may be done with the declared state machines alone or, with a registration, with all of the stack."""
+    declared = pulumi.Output.all(*args["flow_arns"].values())
+    registration = args.get("registered_flows")
+    if registration is None:
+        return declared.apply(lambda known: policies.flows(known) if known else [])
+
+    def with_registration(known: dict[str, Any]) -> list[policies.Statement]:
+        machines = f"{_machines(known['table_arn'], args)}*"
+        register = policies.flow_registration(
+            machines=machines, role_arn=known["role_arn"], declared_arns=known["declared"]
+        )
+        return [*policies.flows([machines]), *register]
+
+    return pulumi.Output.all(table_arn=args["table_arn"], role_arn=registration["role_arn"], declared=declared).apply(
+        with_registration
+    )
+
+
+def _machines(table_arn: str, args: OrchestratorArgs) -> str:
+    """Return what the ARN of each of the stack's state machines begins with."""
+    return arns.beside(table_arn, "states", f"stateMachine:{args['flow_prefix']}")
+
+
+def require_room(flow_prefix: str, workflows: Collection[str]) -> None:
+    """Raise ProgramError if the ARNs of the workflows' state machines cannot fit into the function's policy.
+
+    They are not known before the deploy, but their names are.
+    """
+    machine = "arn:aws-us-gov:states:ap-southeast-1:123456789012:stateMachine:"
+    longest = [f"{machine}{flow_prefix}{workflow}" for workflow in workflows]
+    taken = len(json.dumps([*longest, *map(arns.executions, longest)], separators=(",", ":")))
+    room = MAX_POLICY_CHARACTERS - OTHER_STATEMENTS_CHARACTERS
+    if taken > room:
+        raise ProgramError(
+            f"workflows: the state machines of {len(longest)} take up to {taken} characters of the Orchestrator's"
+            f" policy, and IAM leaves {room}; make state machines of fewer of them, or give them shorter names"
+        )
+
+
 def read_workflows(definitions: Sequence[dict[str, Any]], services: Collection[str]) -> str:
     """Return the canonical JSON of `definitions`. Raises ProgramError for one that could not run here."""
     workflows: dict[str, Workflow] = {}
     for definition in definitions:
-        try:
-            workflow = Workflow.from_json(definition)
-        except WorkflowError as exc:
-            raise ProgramError(f"workflow {definition.get('name')!r}: {exc}") from None
+        workflow = read_workflow(definition, services)
         if workflow.name in workflows:
             raise ProgramError(f"workflow {workflow.name!r}: is declared twice")
-        for task_id, task in workflow.tasks.items():
-            if task.service not in services:
-                deployed = ", ".join(sorted(services))
-                raise ProgramError(
-                    f"workflow {workflow.name!r}: task {task_id} names the service {task.service!r}, which is not"
-                    f" deployed; the services are {deployed}"
-                )
         workflows[workflow.name] = workflow
     return json.dumps([workflows[name].to_json() for name in sorted(workflows)], sort_keys=True, separators=(",", ":"))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from components import arns
+
 Statement = dict[str, Any]
 Document = dict[str, Any]
 
@@ -19,6 +21,37 @@ XRAY: Statement = {
     "Sid": "Trace",
     "Effect": "Allow",
     "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+    "Resource": "*",
+}
+
+# What a state machine needs to send traces. Source: docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html (2026).
+STATES_XRAY: Statement = {
+    "Sid": "Trace",
+    "Effect": "Allow",
+    "Action": [
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    ],
+    "Resource": "*",
+}
+
+# What a state machine needs to log. None of these actions supports a resource.
+# Source: docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html, "IAM policies for logging" (2026).
+LOG_DELIVERY: Statement = {
+    "Sid": "Log",
+    "Effect": "Allow",
+    "Action": [
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+    ],
     "Resource": "*",
 }
 
@@ -38,6 +71,21 @@ def scheduler_trust(*, account_id: str, group_arn: str) -> Document:
     Source: docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html (2026).
     """
     return _trust("scheduler.amazonaws.com", {"aws:SourceAccount": account_id, "aws:SourceArn": group_arn})
+
+
+def states_trust(*, account_id: str, machine_arn: str) -> Document:
+    """Return the trust of a state machine's role: Step Functions alone, and only for the machines of this ARN.
+
+    The ARN may be a pattern, for machines that are not there yet.
+    Source: docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html, on the confused deputy (2026).
+    """
+    return _trust("states.amazonaws.com", {"aws:SourceAccount": account_id}, source_arn=machine_arn)
+
+
+def state_machine(*, function_arns: Sequence[str]) -> Document:
+    """Return what a state machine may do: invoke these functions, deliver its log, and send traces."""
+    invoke = _allow("Invoke", ["lambda:InvokeFunction"], sorted(function_arns))
+    return _document(invoke, LOG_DELIVERY, STATES_XRAY)
 
 
 def function(*, log_group_arn: str, statements: Sequence[Statement] = ()) -> Document:
@@ -81,6 +129,56 @@ def orchestrator(
             ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
             [dead_letters_arn, failed_records_arn],
         ),
+    ]
+
+
+def flows(machine_arns: Sequence[str]) -> list[Statement]:
+    """Return what the Orchestrator may do with state machines, whose ARNs may be patterns, and with their executions.
+
+    Source: the Service Authorization Reference, "Actions defined by AWS Step Functions" (2026).
+    """
+    machines = sorted(machine_arns)
+    return [
+        _allow("Flows", ["states:DescribeStateMachine", "states:ListExecutions", "states:StartExecution"], machines),
+        _allow(
+            "Executions",
+            [
+                "states:DescribeExecution",
+                "states:DescribeStateMachineForExecution",
+                "states:GetExecutionHistory",
+                "states:RedriveExecution",
+                "states:StopExecution",
+            ],
+            [arns.executions(arn) for arn in machines],
+        ),
+    ]
+
+
+def flow_registration(*, machines: str, role_arn: str, declared_arns: Sequence[str]) -> list[Statement]:
+    """Return what the Orchestrator needs to make state machines of registered workflows, with the role of them all.
+
+    `machines` is the pattern of their ARNs. The program's own machines match it too, and are the program's alone.
+    To set up a log delivery, or to change it, is up to whoever makes the machine as well as to the machine's role.
+    Source: docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html (2026).
+    """
+    make = ["states:CreateStateMachine", "states:UpdateStateMachine"]
+    pass_role = _allow("PassRole", ["iam:PassRole"], [role_arn])
+    own = [{"Sid": "Declared", "Effect": "Deny", "Action": make, "Resource": sorted(declared_arns)}]
+    return [
+        _allow("Register", [*make, "states:TagResource"], [machines]),
+        *(own if declared_arns else []),
+        {**pass_role, "Condition": {"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}}},
+        {
+            "Sid": "DeliverLogs",
+            "Effect": "Allow",
+            "Action": [
+                "logs:CreateLogDelivery",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
+                "logs:PutResourcePolicy",
+            ],
+            "Resource": "*",
+        },
     ]
 
 
@@ -130,14 +228,15 @@ def tls_only(queue_arn: str) -> Document:
     )
 
 
-def _trust(service: str, source: dict[str, str]) -> Document:
-    """Return who may assume a role: a service, as long as it acts for this source."""
+def _trust(service: str, source: dict[str, str], *, source_arn: str | None = None) -> Document:
+    """Return who may assume a role: a service, as long as it acts for this source, and for an ARN of this pattern."""
+    condition = {"StringEquals": source, **({"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {})}
     return _document(
         {
             "Effect": "Allow",
             "Principal": {"Service": service},
             "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": source},
+            "Condition": condition,
         }
     )
 

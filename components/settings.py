@@ -22,6 +22,8 @@ RETENTION_DAYS = (
 CONCURRENCY = range(2, 1001)
 GRACE_S = range(5, 3601)
 LEASE_SLACK_S = range(5, 301)
+FLOW_TYPES = ("STANDARD", "EXPRESS")
+NO_FLOWS = "NONE"
 
 
 class FunctionDefaults(TypedDict):
@@ -45,6 +47,8 @@ class Settings:
     max_workers: int = 0  # 0 is no limit of its own
     grace_s: int = Timing.grace_s
     lease_slack_s: int = Timing.lease_slack_s
+    flow_type: str = "STANDARD"
+    register_flows: bool = False
     container_images: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +62,9 @@ class Settings:
             )
         _require_within("graceSeconds", self.grace_s, GRACE_S)
         _require_within("leaseSlackSeconds", self.lease_slack_s, LEASE_SLACK_S)
+        _require("flowType", self.flow_type, (*FLOW_TYPES, NO_FLOWS))
+        if self.register_flows and not self.flows:
+            raise _error("registerFlows", "is true, and flowType is NONE; say which type the state machines shall have")
         for service, uri in self.container_images.items():
             if not isinstance(uri, str) or not uri:
                 raise _error("containerImages", f"gives {service!r} {uri!r}, and an image URI is a string")
@@ -74,8 +81,15 @@ class Settings:
             max_workers=_integer(config, "workerMaximumConcurrency", cls.max_workers),
             grace_s=_integer(config, "graceSeconds", cls.grace_s),
             lease_slack_s=_integer(config, "leaseSlackSeconds", cls.lease_slack_s),
+            flow_type=config.get("flowType") or cls.flow_type,
+            register_flows=_boolean(config, "registerFlows", default=cls.register_flows),
             container_images=_object(config, "containerImages"),
         )
+
+    @property
+    def flows(self) -> bool:
+        """Whether workflows are state machines too."""
+        return self.flow_type != NO_FLOWS
 
     def function_defaults(self, account_id: pulumi.Input[str]) -> FunctionDefaults:
         return {

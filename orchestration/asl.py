@@ -244,11 +244,16 @@ def _states(machine: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
 
 
 def _timeout(task: Task) -> Json:
-    """Return an attempt's time: all that it may take, or what is left of the time for all attempts."""
+    """Return an attempt's time: all that it may take, or what is left of the time for all attempts.
+
+    If nothing is left, the value is none that Step Functions takes: the task fails with QUERY_FAILED instead of being
+    invoked once more, which `retriers` keeps from being tried again.
+    """
     if task.total_timeout_s is None:
         return task.timeout_s
-    left = f"{task.total_timeout_s} - ($millis() - $toMillis($states.context.State.EnteredTime)) / 1000"
-    return f"{{% $min([{task.timeout_s}, $max([1, $ceil({left})])]) %}}"
+    redriven = "$states.context.Execution.RedriveTime"
+    since = f"$max([$toMillis($states.context.State.EnteredTime), $exists({redriven}) ? $toMillis({redriven}) : 0])"
+    return f"{{% $min([{task.timeout_s}, $ceil({task.total_timeout_s} - ($millis() - {since}) / 1000)]) %}}"
 
 
 def _notes(workflow: Workflow) -> Iterator[str]:
@@ -256,8 +261,8 @@ def _notes(workflow: Workflow) -> Iterator[str]:
         yield from retriers.notes(f"tasks.{task_id}.retry", task.retry)
         if task.total_timeout_s is not None:
             yield (
-                f"tasks.{task_id}.total_timeout_s: a retry that is due when it is up is made all the same, with"
-                " a second's time, since Step Functions has no time for all attempts together"
+                f"tasks.{task_id}.total_timeout_s: is looked at when an attempt begins, so that a delay before one that"
+                " is too late is waited for"
             )
     if workflow.timeout_s is not None:
         yield "timeout_s: what runs when it is up is not waited for, and its result is lost"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,8 +14,12 @@ from orchestration.catalog import Catalog, DynamoDefinitions
 from orchestration.clock import SystemChance, SystemClock
 from orchestration.dead_letters import Origin, SqsDeadLetters
 from orchestration.engine import Engine
+from orchestration.express_runs import ExpressRuns
+from orchestration.flow_runs import FlowRuns
+from orchestration.flows import Flows, StepFunctionsFlows
 from orchestration.queue import SqsQueue
-from orchestration.settings import Settings
+from orchestration.runs import Runs
+from orchestration.settings import FlowSettings, MachineType, Settings
 from orchestration.store import PARALLEL_CALLS, DynamoStore
 from orchestration.tasks import LambdaServices
 from orchestration.workflow import Workflow
@@ -26,12 +30,12 @@ if TYPE_CHECKING:
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=2 * PARALLEL_CALLS)
 
 
-def engine(settings: Settings, declared: Sequence[Workflow] = ()) -> Engine:
-    """Return the engine over the table and the queue of the settings."""
+def engine(settings: Settings, declared: Sequence[Workflow] = (), flows: Container[str] = ()) -> Engine:
+    """Return the engine over the table and the queue of the settings; `flows` as for the Catalog."""
     table = boto3.client("dynamodb", config=CONFIG)
     return Engine(
         store=DynamoStore(table, settings.table),
-        catalog=Catalog(DynamoDefinitions(table, settings.table), declared),
+        catalog=Catalog(DynamoDefinitions(table, settings.table), declared, flows),
         queue=SqsQueue(boto3.client("sqs", config=CONFIG), settings.queue_url),
         clock=SystemClock(),
         chance=SystemChance(),
@@ -44,6 +48,21 @@ def dead_letters(settings: Settings) -> SqsDeadLetters:
     urls = {Origin.WORKER: settings.dead_letters_url, Origin.RECORDS: settings.failed_records_url}
     known = {origin: url for origin, url in urls.items() if url}
     return SqsDeadLetters(boto3.client("sqs", config=CONFIG), known)
+
+
+def flows(settings: FlowSettings) -> StepFunctionsFlows:
+    """Return the state machines of the settings."""
+    client = boto3.client("stepfunctions", config=CONFIG)
+    kind: MachineType = "EXPRESS" if settings.type == "EXPRESS" else "STANDARD"  # of those that it may make
+    return StepFunctionsFlows(client, settings.machines, kind, settings.registration)
+
+
+def flow_runs(settings: FlowSettings, machines: Flows, engine: Engine) -> Runs:
+    """Return the executions of the state machines."""
+    runs = FlowRuns(machines, engine.catalog, engine.store, registers=settings.registration is not None)
+    if settings.type == "EXPRESS":
+        return ExpressRuns(runs, lambda entry: settings.log_group(entry.name, declared=entry.source == "declared"))
+    return runs
 
 
 def services(settings: Settings) -> LambdaServices:

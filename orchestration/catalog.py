@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -22,6 +22,7 @@ class Entry:
     version: str
     tasks: int
     source: Literal["declared", "registered"]
+    flow: str | None = None  # the version that its state machine was given last, if it has one
 
 
 class Definitions(Protocol):
@@ -41,11 +42,17 @@ class Definitions(Protocol):
 
 
 class Catalog:
-    """Finds definitions, and keeps those that it has seen: a version never changes."""
+    """Finds definitions, and keeps those that it has seen: a version never changes.
 
-    def __init__(self, definitions: Definitions, declared: Sequence[Workflow] = ()) -> None:
+    `flows` are the declared workflows that the program makes a state machine of; None: all of them.
+    """
+
+    def __init__(
+        self, definitions: Definitions, declared: Sequence[Workflow] = (), flows: Container[str] | None = None
+    ) -> None:
         self._definitions = definitions
         self._declared = {workflow.name: workflow for workflow in declared}
+        self._flows = self._declared if flows is None else flows
         self._seen: dict[str, Workflow] = {}
         self._stored: set[str] = set()
 
@@ -72,20 +79,35 @@ class Catalog:
             self._stored.add(version)
         return self._seen[version]
 
-    def register(self, workflow: Workflow) -> bool:
-        """Make a workflow the current one of its name. Tells whether that changed anything."""
-        entry = Entry(workflow.name, workflow.version, len(workflow.tasks), "registered")
-        if self._definitions.get_registration(workflow.name) == entry:
+    def register(self, workflow: Workflow, *, flow: bool = False) -> bool:
+        """Make a workflow the current one of its name. Tells whether that changed anything.
+
+        `flow`: its state machine has been given this version too; else that keeps the one that it has.
+        """
+        before = self._definitions.get_registration(workflow.name)
+        machine = workflow.version if flow else before.flow if before else None
+        entry = Entry(workflow.name, workflow.version, len(workflow.tasks), "registered", machine)
+        if before == entry:
             return False
         self.keep(workflow)
         self._definitions.put_registration(entry)
         return True
 
+    def entry(self, name: str) -> Entry | None:
+        """Return one workflow, if there is one of this name."""
+        declared = self._declared.get(name)
+        return self._entry(declared) if declared else self._definitions.get_registration(name)
+
     def entries(self) -> list[Entry]:
         """Return every workflow, by name."""
-        declared = [Entry(w.name, w.version, len(w.tasks), "declared") for w in self._declared.values()]
+        declared = [self._entry(workflow) for workflow in self._declared.values()]
         registered = [e for e in self._definitions.registrations() if not self.is_declared(e.name)]
         return sorted([*declared, *registered], key=lambda entry: entry.name)
+
+    def _entry(self, workflow: Workflow) -> Entry:
+        """Return that of a declared workflow, whose machine the program makes with the same definition."""
+        flow = workflow.version if workflow.name in self._flows else None
+        return Entry(workflow.name, workflow.version, len(workflow.tasks), "declared", flow)
 
     def keep(self, workflow: Workflow) -> None:
         """Make sure that a version is stored, for whoever pins it."""
@@ -114,7 +136,7 @@ class DynamoDefinitions:
         return _entry(item) if item else None
 
     def put_registration(self, entry: Entry) -> None:
-        self._put(codec.encode_registration(entry.name, entry.version, entry.tasks))
+        self._put(codec.encode_registration(entry.name, entry.version, entry.tasks, entry.flow))
 
     def registrations(self) -> Iterator[Entry]:
         pages = self._client.get_paginator("query").paginate(
@@ -134,5 +156,5 @@ class DynamoDefinitions:
 
 
 def _entry(item: codec.Item) -> Entry:
-    name, version, tasks = codec.decode_registration(item)
-    return Entry(name, version, tasks, "registered")
+    name, version, tasks, flow = codec.decode_registration(item)
+    return Entry(name, version, tasks, "registered", flow)

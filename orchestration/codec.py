@@ -152,14 +152,16 @@ def decode_definition(item: Item) -> str:
     return zlib.decompress(item["definition_zlib"]["B"]).decode()
 
 
-def encode_registration(name: str, version: str, tasks: int) -> dict[str, Any]:
-    """Return the item that says which version a registered name means now."""
+def encode_registration(name: str, version: str, tasks: int, flow: str | None = None) -> dict[str, Any]:
+    """Return the item that says which version a registered name means now, and which its state machine has."""
     values = {"name": {"S": name}, "version": {"S": version}, "tasks": {"N": str(tasks)}}
-    return {**registration_key(name), "schema": {"N": str(SCHEMA)}, **values}
+    machine = {} if flow is None else {"flow": {"S": flow}}
+    return {**registration_key(name), "schema": {"N": str(SCHEMA)}, **values, **machine}
 
 
-def decode_registration(item: Item) -> tuple[str, str, int]:
-    return item["name"]["S"], item["version"]["S"], int(item["tasks"]["N"])
+def decode_registration(item: Item) -> tuple[str, str, int, str | None]:
+    flow = item["flow"]["S"] if "flow" in item else None
+    return item["name"]["S"], item["version"]["S"], int(item["tasks"]["N"]), flow
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:

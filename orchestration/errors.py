@@ -26,6 +26,10 @@ class NotFound(Refused):
     code = "NotFound"
 
 
+class NoSuchRun(NotFound):
+    """There is no run of this id, as far as the engine that was asked knows."""
+
+
 class Conflict(Refused):
     """The name is taken by something else: a run id by another input, a workflow by a declared one."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+ENGINE = "dynamodb"
+"""The engine whose runs are records of the table."""
 SCHEMA = 1
 """The version of the stored shape. An item with a higher one was written by a newer release, and is left alone."""
 
@@ -86,7 +88,7 @@ class Run:
     workflow: str
     definition: str  # the version of the workflow, pinned for life
     input_digest: str  # names the run's input item, and tells whether a repeated start means the same run
-    engine: str = "dynamodb"
+    engine: str = ENGINE
     epoch: int = 1  # one more with every redrive
     status: RunStatus = RunStatus.RUNNING
     version: int = 0

@@ -17,15 +17,19 @@ from orchestration import aws, dead_letters, payload, stream, sweeper, telemetry
 from orchestration.dead_letters import DeadLetters, Origin
 from orchestration.engine import Engine
 from orchestration.errors import Refused
+from orchestration.machines import Machines
+from orchestration.model import ENGINE
 from orchestration.payload import Json
 from orchestration.quarantine import quarantine
 from orchestration.requests import Requests
-from orchestration.settings import Settings
+from orchestration.settings import FlowSettings, Settings
 from orchestration.telemetry import logger, tracer
 from orchestration.workflow import ID, Workflow
 
 DECLARED = Path(__file__).with_name("workflows.json")
 """The definitions that the deployed program declares: packaged with this function, a JSON list."""
+FLOWS = DECLARED.with_name("flows.json")
+"""The names of those that it makes state machines of, likewise."""
 SWEEP_S = 20
 """For how long a request begins to look at runs: whoever asked waits for a minute at most (cli/aws.py), and as long is
 the letter that asked for it out of sight (dead_letters.OUT_OF_SIGHT_S). The Sweeper goes on each minute."""
@@ -35,12 +39,17 @@ the letter that asked for it out of sight (dead_letters.OUT_OF_SIGHT_S). The Swe
 def requests() -> Requests:
     """Return what this process serves with, made once."""
     settings = Settings.read(os.environ, "DEAD_LETTERS_URL", "FAILED_RECORDS_URL")
+    of_flows = FlowSettings.read(os.environ)
     declared = [Workflow.from_json(d) for d in payload.parse(DECLARED.read_bytes(), what=DECLARED.name)]
-    engine = aws.engine(settings, declared)
+    machines = payload.parse(FLOWS.read_bytes(), what=FLOWS.name)
+    engine, flows = aws.engine(settings, declared, machines), aws.flows(of_flows)
+    functions = {service: of_flows.functions + name for service, name in settings.functions.items()}
     return Requests(
         engine,
         frozenset(settings.functions),
         aws.dead_letters(settings),
+        aws.flow_runs(of_flows, flows, engine),
+        Machines(flows, engine.catalog, functions),
         ended=telemetry.run_ended,
         sweep=lambda: sweeper.sweep(engine, _until(time.monotonic() + SWEEP_S)),
     )
@@ -84,9 +93,9 @@ def _named(request: Json) -> dict[str, str]:
 
 
 def _count(action: str, reply: dict[str, Any]) -> None:
-    """Count what a request has begun, and not what it has only found."""
+    """Count what a request has begun in the table, and not what it has only found. Step Functions counts its own."""
     begun = {"start": telemetry.run_started, "cancel": telemetry.run_cancel_asked, "redrive": telemetry.run_redriven}
-    if action in begun and (reply.get("created") or reply.get("changed")):
+    if action in begun and (reply.get("created") or reply.get("changed")) and reply["run"]["engine"] == ENGINE:
         begun[action](reply["run"]["workflow"])
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from orchestration import payload
 from orchestration.errors import OrchestraError
 from orchestration.timing import Timing
 
 MAX_WAIT_S = 3600
+LOG_GROUPS = "/aws/vendedlogs/states/"
+"""What the log group of each state machine is named under."""
+
+MachineType: TypeAlias = Literal["STANDARD", "EXPRESS"]
+FlowType: TypeAlias = MachineType | Literal["NONE"]
+"""That of all state machines; NONE: there are none."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,50 @@ class Settings:
                 lease_slack_s=_seconds(environment, "LEASE_SLACK_S", Timing.lease_slack_s),
             ),
         )
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the state machines of registered workflows are made with."""
+
+    role_arn: str
+    log_group_arn: str
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """Where the state machines are: that of the workflow W has the ARN `<machines>W`."""
+
+    machines: str
+    functions: str  # what the ARN of each function begins with
+    prefix: str  # what the name of each machine begins with
+    type: FlowType
+    registration: Registration | None = None  # None: none but those of declared workflows
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> FlowSettings:
+        """Return the settings. Raises OrchestraError, naming the variable, if one is missing or malformed."""
+        role_arn = environment.get("FLOW_ROLE_ARN")
+        return cls(
+            machines=_required(environment, "STATE_MACHINE_ARN_PREFIX"),
+            functions=_required(environment, "FUNCTION_ARN_PREFIX"),
+            prefix=_required(environment, "FLOW_PREFIX"),
+            type=_flow_type(_required(environment, "FLOW_TYPE")),
+            registration=Registration(role_arn, _required(environment, "FLOW_LOG_GROUP_ARN")) if role_arn else None,
+        )
+
+    def log_group(self, workflow: str, *, declared: bool) -> str:
+        """Return the name of the log group of a workflow's machine: those that are registered have one in common."""
+        if declared or self.registration is None:
+            return f"{LOG_GROUPS}{self.prefix}{workflow}"
+        return self.registration.log_group_arn.partition(":log-group:")[2].removesuffix(":*")
+
+
+def _flow_type(text: str) -> FlowType:
+    match text:
+        case "STANDARD" | "EXPRESS" | "NONE":
+            return text
+    raise OrchestraError(f"FLOW_TYPE: must be STANDARD, EXPRESS or NONE, not {text[:40]!r}")
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

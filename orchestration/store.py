@@ -170,14 +170,14 @@ class DynamoStore:
         self._client.delete_item(TableName=self._table, Key=codec.input_key(run_id, digest))
 
     def save(self, changes: Sequence[Change[R]]) -> Sequence[Outcome[R]]:
-        return _in_parallel(self._save, changes)
+        return in_parallel(self._save, changes)
 
     def arrive(self, joins: Sequence[R], index: int) -> Sequence[Outcome[R]]:
-        return _in_parallel(lambda join: self._arrive(join, index), joins)
+        return in_parallel(lambda join: self._arrive(join, index), joins)
 
     def list_runs(self, workflows: Sequence[str], limit: int, before: str | None) -> Page:
         shards = [codec.runs_pk(workflow, shard) for workflow in workflows for shard in range(codec.RUN_SHARDS)]
-        rows = [row for page in _in_parallel(lambda pk: self._shard(pk, limit, before), shards) for row in page]
+        rows = [row for page in in_parallel(lambda pk: self._shard(pk, limit, before), shards) for row in page]
         newest = sorted(rows, key=lambda row: row["runs_sk"]["S"], reverse=True)[:limit]
         runs: list[Run] = []
         unreadable: dict[str, str] = {}
@@ -311,7 +311,7 @@ def _stored(exc: ClientError, record: R) -> R | None:
     return codec.decode(item, type(record)) if item else None
 
 
-def _in_parallel(call: Callable[[T], U], things: Sequence[T]) -> list[U]:
+def in_parallel(call: Callable[[T], U], things: Sequence[T]) -> list[U]:
     if len(things) <= 1:
         return [call(thing) for thing in things]
     with ThreadPoolExecutor(min(PARALLEL_CALLS, len(things))) as pool:

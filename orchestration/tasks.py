@@ -143,8 +143,12 @@ def result_of(body: bytes, *, failed: bool) -> Result:
 def _failure(error: Any) -> Failure:
     """Return the error of an invocation, from what Lambda reports of it. Whatever is reported, it has a name."""
     fields = error if isinstance(error, dict) else {}
-    message = _storable(str(fields.get("errorMessage", "")))
-    name = _storable(str(fields.get("errorType") or "Unknown"))
+    return failure_of(str(fields.get("errorType") or "Unknown"), str(fields.get("errorMessage", "")))
+
+
+def failure_of(name: str, message: str) -> Failure:
+    """Return an error by the name that retry policies know, which is one for all ways in which Lambda reports it."""
+    name, message = _storable(name), _storable(message)
     # Lambda reports its own time-out by type since 2023 and by message before, and the same attempt may meet either.
     if name == "Sandbox.Timedout" or (name == "Unknown" and "Task timed out after" in message):
         name = retry.TIMEOUT

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from orchestration import payload
-from orchestration.catalog import Catalog
-from orchestration.errors import InvalidRequest, NotFound, PayloadTooLarge
+from orchestration.errors import InvalidRequest, NoSuchRun, NotFound, PayloadTooLarge
 from orchestration.model import Failure, Run, TaskState, TaskStatus
 from orchestration.payload import Json
-from orchestration.store import Store
 from orchestration.tasks import MAX_MESSAGE_CHARS
 from orchestration.workflow import Workflow
 
+Outputs = Mapping[str, str]
+"""JSON text, by task."""
 MANY_TASKS = 1_000
 MAX_ANSWER_BYTES = 5_500_000
 """Below what a function may return. Source: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
@@ -50,32 +50,28 @@ def summary(run: Run) -> dict[str, Json]:
     }
 
 
-def output(store: Store, catalog: Catalog, run_id: str, task_id: str | None) -> Json:
+def output(run: Run, workflow: Workflow, task_id: str | None, read: Callable[[Sequence[str]], Outputs]) -> Json:
     """Return the output of a task, or of the run: its only sink's, or those of its sinks by id.
 
-    Raises NotFound if there is no such run or task, or if it has no output.
+    `read` returns the outputs of tasks that have one. Raises NotFound if there is no such task, or if it has none.
     """
-    run = store.get_run(run_id)
-    if run is None:
-        raise no_such_run(run_id)
-    workflow = catalog.pinned(run.workflow, run.definition)
     if task_id is not None and task_id not in workflow.tasks:
         raise NotFound(f"task_id: the workflow {workflow.name!r} has no task {task_id!r}; it has {_some(workflow)}")
     wanted = workflow.sinks if task_id is None else (task_id,)
     try:
-        found = store.get_outputs(run_id, wanted, MAX_ANSWER_BYTES)
+        found = read(wanted)
     except PayloadTooLarge:
         raise InvalidRequest(
-            f"{run_id}: the outputs of its {len(wanted)} last tasks are too large for one answer; name a task"
+            f"{run.run_id}: the outputs of its {len(wanted)} last tasks are too large for one answer; name a task"
         ) from None
     if missing := next((t for t in wanted if t not in found), None):
-        raise NotFound(f"{run_id}: the task {missing!r} has no output; the run is {run.status}")
+        raise NotFound(f"{run.run_id}: the task {missing!r} has no output; the run is {run.status}")
     outputs = {t: payload.parse(found[t], what="output") for t in wanted}
     return outputs if len(wanted) > 1 else outputs[wanted[0]]
 
 
-def no_such_run(run_id: str) -> NotFound:
-    return NotFound(f"run_id: there is no run {run_id!r}")
+def no_such_run(run_id: str) -> NoSuchRun:
+    return NoSuchRun(f"run_id: there is no run {run_id!r}")
 
 
 def _progress(task: TaskState, clip: int) -> dict[str, Json]:

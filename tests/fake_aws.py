@@ -79,6 +79,11 @@ def _schedule_group(name: str, _: Mapping[str, Any]) -> Computed:
     return name, {"name": name, "arn": _arn("scheduler", f"schedule-group/{name}")}
 
 
+def _state_machine(name: str, _: Mapping[str, Any]) -> Computed:
+    arn = _arn("states", f"stateMachine:{name}")
+    return arn, {"name": name, "arn": arn, "status": "ACTIVE"}
+
+
 def _queue(name: str, _: Mapping[str, Any]) -> Computed:
     url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
     return url, {"name": name, "url": url, "arn": _arn("sqs", name)}
@@ -119,6 +124,7 @@ _COMPUTED: Mapping[str, Callable[[str, Mapping[str, Any]], Computed]] = {
     "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": _of_function,
     "aws:scheduler/schedule:Schedule": _schedule,
     "aws:scheduler/scheduleGroup:ScheduleGroup": _schedule_group,
+    "aws:sfn/stateMachine:StateMachine": _state_machine,
     "aws:sqs/queue:Queue": _queue,
     "aws:sqs/queuePolicy:QueuePolicy": _of_queue,
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _of_queue,

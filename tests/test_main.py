@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from components.errors import ProgramError
+from orchestration import asl
+from orchestration.workflow import Workflow
 from tests.fake_aws import ACCOUNT, REGION
 from tests.snapshot import Archived, Snapshot, snapshot
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ["a", "b1", "b2", "b3", "c"]
 ENGINE = ["orchestrator", "sweeper", "worker"]
+FLOW_VARIABLES = ["FLOW_PREFIX", "FLOW_TYPE", "FUNCTION_ARN_PREFIX", "STATE_MACHINE_ARN_PREFIX"]
 
 
 def run(**config: str) -> Snapshot:
@@ -39,7 +42,10 @@ def test_the_urns_are_those_that_were_reviewed() -> None:
 
     When a change is meant, write the new list into tests/urns.txt, and give what was renamed an alias.
     """
-    urns = [r.urn.removeprefix("urn:pulumi:test::orchestra::") for r in run(probeService="true").resources]
+    urns = [
+        r.urn.removeprefix("urn:pulumi:test::orchestra::")
+        for r in run(probeService="true", registerFlows="true").resources
+    ]
     assert "\n".join(urns) + "\n" == (ROOT / "tests/urns.txt").read_text()
 
 
@@ -55,6 +61,7 @@ def test_the_exports(snap: Snapshot) -> None:
         "dead_letters_url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/worker-dead-letters-1234567",
         "failed_records_url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/orchestrator-failed-records-1234567",
         "task_function_arns": {name: f"{arn}task-{name}-1234567" for name in SERVICES},
+        "state_machine_arns": {"abc": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:orchestra-test-abc"},
         "region": REGION,
     }
 
@@ -70,7 +77,7 @@ def test_the_exports(snap: Snapshot) -> None:
 def test_the_engines_functions_know_the_same_table_queues_and_services(
     snap: Snapshot, function: str, quarantines: dict[str, str]
 ) -> None:
-    found = variables(snap, function)
+    found = {name: value for name, value in variables(snap, function).items() if name not in FLOW_VARIABLES}
     assert json.loads(found.pop("SERVICES")) == {name: f"task-{name}-1234567" for name in SERVICES}
     assert found == {
         "TABLE_NAME": snap.exports["table_name"],
@@ -116,6 +123,53 @@ def test_the_reference_workflow_is_declared(snap: Snapshot) -> None:
     )
 
 
+def test_the_orchestrator_alone_knows_the_state_machines(snap: Snapshot) -> None:
+    told = {name: {key: variables(snap, name).get(key) for key in FLOW_VARIABLES} for name in ENGINE}
+    assert told["orchestrator"] == {
+        "FLOW_PREFIX": "orchestra-test-",
+        "FLOW_TYPE": "STANDARD",
+        "FUNCTION_ARN_PREFIX": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:",
+        "STATE_MACHINE_ARN_PREFIX": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:orchestra-test-",
+    }
+    assert told["sweeper"] == told["worker"] == dict.fromkeys(FLOW_VARIABLES)
+
+
+def test_every_declared_workflow_is_a_state_machine_of_the_same_functions(snap: Snapshot) -> None:
+    machine = snap.one("aws:sfn/stateMachine:StateMachine").inputs
+    code = snap.one("aws:lambda/function:Function", "orchestrator").inputs["code"]
+    [declared] = json.loads(code.texts["orchestration/workflows.json"])
+    functions: dict[str, str] = snap.exports["task_function_arns"]
+    assert machine["name"] == f"orchestra-test-{declared['name']}"
+    assert machine["definition"] == asl.compile_workflow(Workflow.from_json(declared), functions).text
+    document = json.loads(snap.one("aws:iam/rolePolicy:RolePolicy", "flow-abc").inputs["policy"])
+    [invoke] = [s for s in document["Statement"] if s["Action"] == ["lambda:InvokeFunction"]]
+    assert invoke["Resource"] == sorted(functions.values())
+
+
+def test_a_stack_may_do_without_state_machines() -> None:
+    snap = run(flowType="NONE")
+    assert snap.all("aws:sfn/stateMachine:StateMachine") == []
+    assert snap.exports["state_machine_arns"] == {}
+    assert "states:" not in snap.one("aws:iam/rolePolicy:RolePolicy", "orchestrator").inputs["policy"]
+    code = snap.one("aws:lambda/function:Function", "orchestrator").inputs["code"]
+    assert code.texts["orchestration/flows.json"] == "[]"
+    with pytest.raises(ProgramError, match="registerFlows is true, and flowType is NONE"):
+        run(flowType="NONE", registerFlows="true")
+
+
+def test_only_a_stack_that_says_so_makes_state_machines_of_registered_workflows(snap: Snapshot) -> None:
+    assert snap.all("orchestra:components:RegisteredFlows") == []
+    policy = snap.one("aws:iam/rolePolicy:RolePolicy", "orchestrator").inputs["policy"]
+    assert "states:CreateStateMachine" not in policy
+    assert "iam:PassRole" not in policy
+    registering = run(registerFlows="true")
+    registered = registering.one("orchestra:components:RegisteredFlows").outputs
+    assert registered is not None
+    told = variables(registering, "orchestrator")
+    assert told["FLOW_ROLE_ARN"] == registered["role_arn"]
+    assert told["FLOW_LOG_GROUP_ARN"] == registered["log_group_arn"]
+
+
 def test_every_function_has_a_role_of_its_own(snap: Snapshot) -> None:
     functions = snap.all("aws:lambda/function:Function")
     assert len(functions) == len(SERVICES) + 3
@@ -141,6 +195,7 @@ def test_the_settings_reach_what_they_set() -> None:
         workerMaximumConcurrency="5",
         graceSeconds="60",
         leaseSlackSeconds="10",
+        flowType="EXPRESS",
         containerImages=json.dumps({"b3": image}),
     )
     functions = snap.all("aws:lambda/function:Function")
@@ -152,6 +207,8 @@ def test_the_settings_reach_what_they_set() -> None:
     assert {(found["GRACE_S"], found["LEASE_SLACK_S"]) for found in engine} == {("60", "10")}
     assert {tuple(r.inputs["architectures"]) for r in functions} == {("x86_64",)}
     assert snap.one("aws:dynamodb/table:Table").protect
+    assert snap.one("aws:sfn/stateMachine:StateMachine").inputs["type"] == "EXPRESS"
+    assert variables(snap, "orchestrator")["FLOW_TYPE"] == "EXPRESS"
     mapping = snap.one("aws:lambda/eventSourceMapping:EventSourceMapping", "worker")
     assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 5}
     assert snap.one("aws:lambda/function:Function", "task-b3").inputs["imageUri"] == image
@@ -180,7 +237,7 @@ def test_only_the_table_can_be_protected(snap: Snapshot) -> None:
 
 def test_the_program_can_be_read_at_a_glance() -> None:
     source = (ROOT / "__main__.py").read_text()
-    assert len(source.splitlines()) < 70
+    assert len(source.splitlines()) < 90
     imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
     assert [line for line in imports if "aws" in line] == [  # look-ups, and no resources
         "from pulumi_aws.get_caller_identity import get_caller_identity_output",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from typer.testing import CliRunner, Result
@@ -12,14 +12,13 @@ from typer.testing import CliRunner, Result
 from cli.client import Client
 from cli.main import app
 from cli.ports import Ports
-from orchestration.catalog import Catalog
 from orchestration.errors import Refused
 from orchestration.payload import Json
-from orchestration.requests import Requests
 from tests.cli.fake import FakeClock
 from tests.support import shapes
 from tests.support.letters import MemoryDeadLetters
 from tests.support.memory import FakeServices
+from tests.support.served import served
 from tests.support.world import World
 
 SERVICES = frozenset({"a", "b", "b1", "b2", "b3", "c"})
@@ -35,10 +34,8 @@ class Product:
 
     def answer(self, request: Json) -> dict[str, Json]:
         """Return what a fresh process answers: a refusal is an answer too."""
-        engine = replace(self.world.engine(), catalog=Catalog(self.world.definitions, [shapes.diamond()]))
-        served = Requests(engine, SERVICES, self.letters, ended=self.world.ended.append, sweep=lambda: None)
         try:
-            return served.answer(request)
+            return served(self.world, SERVICES, [shapes.diamond()], self.letters).answer(request)
         except Refused as refused:
             return {"error": {"code": refused.code, "message": str(refused)}}
 

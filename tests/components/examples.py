@@ -8,8 +8,10 @@ import pulumi
 
 from components.engine import EngineArgs
 from components.orchestration_table import OrchestrationTable
-from components.orchestrator import Orchestrator
+from components.orchestrator import Orchestrator, OrchestratorArgs
+from components.registered_flows import FlowRegistration, RegisteredFlows
 from components.settings import FunctionDefaults
+from components.step_functions_flow import StepFunctionsFlow
 from components.sweeper import Sweeper
 from components.task_service import TaskService
 from components.worker_pool import WorkerPool
@@ -32,6 +34,10 @@ FUNCTION_ARNS = {
     "b": "arn:aws:lambda:us-east-1:123456789012:function:task-b-7654321",
     "a": "arn:aws:lambda:us-east-1:123456789012:function:task-a-7654321",
 }
+
+MACHINE_ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:orchestra-test-line"
+FLOW_ROLE_ARN = "arn:aws:iam::123456789012:role/registered-flows-7654321"
+FLOW_LOG_GROUP_ARN = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/vendedlogs/states/orchestra-test/registered"
 
 ENGINE: EngineArgs = {
     "table_name": "runs",
@@ -61,19 +67,39 @@ def worker_pool() -> WorkerPool:
     return WorkerPool("worker", {**ENGINE, "function_arns": FUNCTION_ARNS, "max_workers": 0})
 
 
+ORCHESTRATOR: OrchestratorArgs = {
+    **ENGINE,
+    "workflows": [LINE],
+    "stream_arn": STREAM_ARN,
+    "queue_url": QUEUE_URL,
+    "queue_arn": QUEUE_ARN,
+    "dead_letters_url": DEAD_LETTERS_URL,
+    "dead_letters_arn": DEAD_LETTERS_ARN,
+    "flow_prefix": "orchestra-test-",
+    "flow_type": "STANDARD",
+    "flow_arns": {"line": MACHINE_ARN},
+    "registered_flows": None,
+}
+
+
 def orchestrator() -> Orchestrator:
-    return Orchestrator(
-        "orchestrator",
-        {
-            **ENGINE,
-            "workflows": [LINE],
-            "stream_arn": STREAM_ARN,
-            "queue_url": QUEUE_URL,
-            "queue_arn": QUEUE_ARN,
-            "dead_letters_url": DEAD_LETTERS_URL,
-            "dead_letters_arn": DEAD_LETTERS_ARN,
-        },
+    return Orchestrator("orchestrator", ORCHESTRATOR)
+
+
+def registering_orchestrator() -> Orchestrator:
+    registration: FlowRegistration = {"role_arn": FLOW_ROLE_ARN, "log_group_arn": FLOW_LOG_GROUP_ARN}
+    return Orchestrator("orchestrator", {**ORCHESTRATOR, "registered_flows": registration})
+
+
+def step_functions_flow(flow_type: str = "STANDARD") -> StepFunctionsFlow:
+    functions = {**FUNCTION_ARNS, "unused": "arn:aws:lambda:us-east-1:123456789012:function:task-unused-7654321"}
+    return StepFunctionsFlow(
+        "flow-line", {"workflow": LINE, "function_arns": functions, "type": flow_type, "defaults": DEFAULTS}
     )
+
+
+def registered_flows() -> RegisteredFlows:
+    return RegisteredFlows("registered-flows", {"function_arns": FUNCTION_ARNS, "defaults": DEFAULTS})
 
 
 def sweeper() -> Sweeper:
@@ -82,7 +108,9 @@ def sweeper() -> Sweeper:
 
 EXAMPLES: dict[str, list[Callable[[], pulumi.ComponentResource]]] = {
     "OrchestrationTable": [orchestration_table],
-    "Orchestrator": [orchestrator],
+    "Orchestrator": [orchestrator, registering_orchestrator],
+    "RegisteredFlows": [registered_flows],
+    "StepFunctionsFlow": [step_functions_flow],
     "Sweeper": [sweeper],
     "TaskService": [task_service, container_service],
     "WorkerPool": [worker_pool],

@@ -18,24 +18,43 @@ from components.orchestration_table import OrchestrationTable
 from tests.components.examples import EXAMPLES
 from tests.snapshot import Registered, Snapshot, snapshot
 
-ACTIONS_WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+# Source: the Service Authorization Reference (2026).
+ACTIONS_WITHOUT_RESOURCES = {
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
 
 # The token and the module of each component.
 TOKENS = {
     "OrchestrationTable": ("orchestra:components:OrchestrationTable", "components.orchestration_table"),
     "Orchestrator": ("orchestra:components:Orchestrator", "components.orchestrator"),
+    "RegisteredFlows": ("orchestra:components:RegisteredFlows", "components.registered_flows"),
+    "StepFunctionsFlow": ("orchestra:components:StepFunctionsFlow", "components.step_functions_flow"),
     "Sweeper": ("orchestra:components:Sweeper", "components.sweeper"),
     "TaskService": ("orchestra:components:TaskService", "components.task_service"),
     "WorkerPool": ("orchestra:components:WorkerPool", "components.worker_pool"),
 }
 
 # On whose behalf each service may assume a role.
-SOURCES = {
-    "lambda.amazonaws.com": {"aws:SourceAccount": "123456789012"},
-    "scheduler.amazonaws.com": {
-        "aws:SourceAccount": "123456789012",
-        "aws:SourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule-group/sweeper-1234567",
-    },
+ACCOUNT = {"aws:SourceAccount": "123456789012"}
+GROUP = "arn:aws:scheduler:us-east-1:123456789012:schedule-group/sweeper-1234567"
+MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:orchestra-test-"
+SOURCES: dict[str, list[dict[str, Any]]] = {
+    "lambda.amazonaws.com": [{"StringEquals": ACCOUNT}],
+    "scheduler.amazonaws.com": [{"StringEquals": {**ACCOUNT, "aws:SourceArn": GROUP}}],
+    "states.amazonaws.com": [
+        {"StringEquals": ACCOUNT, "ArnLike": {"aws:SourceArn": f"{MACHINES}{which}"}} for which in ("line", "*")
+    ],
 }
 
 CASES = [(name, example) for name, examples in EXAMPLES.items() for example in examples]
@@ -123,26 +142,29 @@ def test_only_what_supports_no_resource_is_allowed_on_all(snap: Snapshot) -> Non
 
 
 def test_whoever_is_trusted_is_named(snap: Snapshot) -> None:
-    """`Principal: *` only ever refuses, and a service acts for this account alone, the scheduler for its group."""
+    """`Principal: *` only ever refuses, and a service acts for this account alone, and some for their own resources."""
     for resource, document in documents(snap):
         for statement in document["Statement"]:
             if statement.get("Principal") == "*":
                 assert statement["Effect"] == "Deny", resource.urn
             elif "Principal" in statement:
-                assert statement["Condition"] == {"StringEquals": SOURCES[statement["Principal"]["Service"]]}, (
-                    resource.urn
-                )
+                assert statement["Condition"] in SOURCES[statement["Principal"]["Service"]], resource.urn
 
 
-def test_logs_have_an_end_and_functions_are_traced(snap: Snapshot) -> None:
-    functions = snap.all("aws:lambda/function:Function")
-    groups = {r.inputs["name"]: r for r in snap.all("aws:cloudwatch/logGroup:LogGroup")}
-    assert len(functions) == len(groups)
-    for function in functions:
-        logging = function.inputs["loggingConfig"]
-        assert logging["logFormat"] == "JSON"
-        assert groups[logging["logGroup"]].inputs["retentionInDays"] == 30
+def test_logs_have_an_end_and_whatever_runs_is_logged_and_traced(snap: Snapshot) -> None:
+    groups = {r.inputs["name"]: r.inputs["retentionInDays"] for r in snap.all("aws:cloudwatch/logGroup:LogGroup")}
+    used = []
+    for function in snap.all("aws:lambda/function:Function"):
+        used.append(function.inputs["loggingConfig"]["logGroup"])
+        assert function.inputs["loggingConfig"]["logFormat"] == "JSON"
         assert function.inputs["tracingConfig"] == {"mode": "Active"}
+    for machine in snap.all("aws:sfn/stateMachine:StateMachine"):
+        destination = machine.inputs["loggingConfiguration"]["logDestination"]
+        used.append(destination.removeprefix("arn:aws:logs:us-east-1:123456789012:log-group:").removesuffix(":*"))
+        assert machine.inputs["tracingConfiguration"] == {"enabled": True}
+    if component_of(snap).typ == "orchestra:components:RegisteredFlows":
+        used.append("/aws/vendedlogs/states/orchestra-test/registered")  # by what the Orchestrator makes
+    assert groups == dict.fromkeys(used, 30)
 
 
 def test_options_reach_the_component_and_stop_there() -> None:
@@ -169,10 +191,14 @@ def test_other_languages_could_use_every_component() -> None:
     }
     engine = ["defaults", "graceS", "leaseSlackS", "services", "tableArn", "tableName"]
     sweeper = sorted([*engine, "queueArn", "queueUrl"])
-    orchestrator = sorted([*sweeper, "deadLettersArn", "deadLettersUrl", "streamArn", "workflows"])
+    flows = ["flowArns", "flowPrefix", "flowType"]
+    orchestrator = sorted([*sweeper, *flows, "deadLettersArn", "deadLettersUrl", "streamArn", "workflows"])
+    flow = ["defaults", "functionArns", "type", "workflow"]
     assert inputs == {
         "OrchestrationTable": (["protect"], []),
-        "Orchestrator": (orchestrator, orchestrator),
+        "Orchestrator": (sorted([*orchestrator, "registeredFlows"]), orchestrator),
+        "RegisteredFlows": (["defaults", "functionArns"], ["defaults", "functionArns"]),
+        "StepFunctionsFlow": (flow, flow),
         "Sweeper": (sweeper, sweeper),
         "TaskService": (["defaults", "folder", "imageUri", "memoryMb", "timeoutS"], ["defaults", "folder"]),
         "WorkerPool": (sorted([*engine, "functionArns", "maxWorkers"]), sorted([*engine, "functionArns"])),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from components import policies
 
 GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/orchestra-dev-worker"
@@ -10,6 +12,8 @@ STREAM = f"{TABLE}/stream/2026-01-01T00:00:00.000"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:work"
 FAILED = "arn:aws:sqs:us-east-1:123456789012:failed"
 DEAD = "arn:aws:sqs:us-east-1:123456789012:dead"
+MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:orchestra-dev-"
+EXECUTIONS = "arn:aws:states:us-east-1:123456789012:execution:orchestra-dev-"
 TASKS = [f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in ("b", "a")]
 
 
@@ -38,6 +42,62 @@ def test_the_scheduler_alone_assumes_the_role_of_a_schedule_and_for_one_group_al
                 "Action": "sts:AssumeRole",
                 "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012", "aws:SourceArn": group}},
             }
+        ],
+    }
+
+
+@pytest.mark.parametrize("machine", ["orchestra-dev-abc", "orchestra-dev-*"])
+def test_step_functions_alone_assumes_the_role_of_a_state_machine_and_for_those_of_one_name_or_pattern(
+    machine: str,
+) -> None:
+    arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"
+    assert policies.states_trust(account_id="123456789012", machine_arn=arn) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "states.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": "123456789012"},
+                    "ArnLike": {"aws:SourceArn": arn},
+                },
+            }
+        ],
+    }
+
+
+def test_a_state_machine_invokes_its_services_logs_and_sends_traces() -> None:
+    assert policies.state_machine(function_arns=TASKS) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "Invoke", "Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": sorted(TASKS)},
+            {
+                "Sid": "Log",
+                "Effect": "Allow",
+                "Action": [
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:DescribeLogGroups",
+                    "logs:DescribeResourcePolicies",
+                    "logs:GetLogDelivery",
+                    "logs:ListLogDeliveries",
+                    "logs:PutResourcePolicy",
+                    "logs:UpdateLogDelivery",
+                ],
+                "Resource": "*",
+            },
+            {
+                "Sid": "Trace",
+                "Effect": "Allow",
+                "Action": [
+                    "xray:GetSamplingRules",
+                    "xray:GetSamplingTargets",
+                    "xray:PutTelemetryRecords",
+                    "xray:PutTraceSegments",
+                ],
+                "Resource": "*",
+            },
         ],
     }
 
@@ -117,6 +177,73 @@ def test_the_orchestrator() -> None:
             "Resource": [DEAD, FAILED],
         },
     ]
+
+
+def test_the_orchestrator_and_state_machines() -> None:
+    assert policies.flows([f"{MACHINES}b", f"{MACHINES}a"]) == [
+        {
+            "Sid": "Flows",
+            "Effect": "Allow",
+            "Action": ["states:DescribeStateMachine", "states:ListExecutions", "states:StartExecution"],
+            "Resource": [f"{MACHINES}a", f"{MACHINES}b"],
+        },
+        {
+            "Sid": "Executions",
+            "Effect": "Allow",
+            "Action": [
+                "states:DescribeExecution",
+                "states:DescribeStateMachineForExecution",
+                "states:GetExecutionHistory",
+                "states:RedriveExecution",
+                "states:StopExecution",
+            ],
+            "Resource": [f"{EXECUTIONS}a:*", f"{EXECUTIONS}b:*"],
+        },
+    ]
+
+
+def test_the_orchestrator_makes_state_machines_with_one_role_and_leaves_the_declared_ones_alone() -> None:
+    role = "arn:aws:iam::123456789012:role/registered-flows"
+    declared = [f"{MACHINES}b", f"{MACHINES}a"]
+    register = {
+        "Sid": "Register",
+        "Effect": "Allow",
+        "Action": ["states:CreateStateMachine", "states:UpdateStateMachine", "states:TagResource"],
+        "Resource": [f"{MACHINES}*"],
+    }
+    others = [
+        {
+            "Sid": "PassRole",
+            "Effect": "Allow",
+            "Action": ["iam:PassRole"],
+            "Resource": [role],
+            "Condition": {"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}},
+        },
+        {
+            "Sid": "DeliverLogs",
+            "Effect": "Allow",
+            "Action": [
+                "logs:CreateLogDelivery",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
+                "logs:PutResourcePolicy",
+            ],
+            "Resource": "*",
+        },
+    ]
+    own = {
+        "Sid": "Declared",
+        "Effect": "Deny",
+        "Action": ["states:CreateStateMachine", "states:UpdateStateMachine"],
+        "Resource": sorted(declared),
+    }
+    machines = f"{MACHINES}*"
+    assert policies.flow_registration(machines=machines, role_arn=role, declared_arns=declared) == [
+        register,
+        own,
+        *others,
+    ]
+    assert policies.flow_registration(machines=machines, role_arn=role, declared_arns=[]) == [register, *others]
 
 
 def test_the_worker() -> None:

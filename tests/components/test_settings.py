@@ -43,6 +43,8 @@ def test_a_stack_that_sets_nothing_has_the_defaults() -> None:
         max_workers=0,
         grace_s=120,
         lease_slack_s=30,
+        flow_type="STANDARD",
+        register_flows=False,
         container_images={},
     )
 
@@ -57,6 +59,8 @@ def test_every_setting_is_read() -> None:
         workerMaximumConcurrency="5",
         graceSeconds="60",
         leaseSlackSeconds="10",
+        flowType="EXPRESS",
+        registerFlows="true",
         containerImages='{"b3": "registry/b3@sha256:0"}',
     ) == Settings(
         probe_service=True,
@@ -67,6 +71,8 @@ def test_every_setting_is_read() -> None:
         max_workers=5,
         grace_s=60,
         lease_slack_s=10,
+        flow_type="EXPRESS",
+        register_flows=True,
         container_images={"b3": "registry/b3@sha256:0"},
     )
 
@@ -99,6 +105,8 @@ def test_every_setting_is_read() -> None:
         ("graceSeconds", "1m", "orchestra:graceSeconds is '1m', and must be a whole number"),
         ("leaseSlackSeconds", "4", "orchestra:leaseSlackSeconds is 4, and must be from 5 to 300"),
         ("leaseSlackSeconds", "301", "orchestra:leaseSlackSeconds is 301, and must be from 5 to 300"),
+        ("flowType", "express", "orchestra:flowType is 'express', and must be one of STANDARD, EXPRESS, NONE"),
+        ("registerFlows", "on", "orchestra:registerFlows is 'on', and must be true or false"),
         (
             "containerImages",
             "b3",
@@ -154,6 +162,8 @@ def test_pulumi_yaml_declares_each_setting_with_the_default_that_the_program_has
         "workerMaximumConcurrency": Settings().max_workers,
         "graceSeconds": Settings().grace_s,
         "leaseSlackSeconds": Settings().lease_slack_s,
+        "flowType": Settings().flow_type,
+        "registerFlows": Settings().register_flows,
         "containerImages": Settings().container_images,
     }
     types = {"boolean": bool, "integer": int, "string": str, "object": dict}
@@ -169,6 +179,19 @@ def test_a_stack_sets_only_what_is_declared(stack: str) -> None:
     assert own
     assert own <= set(project()["config"])
     assert config["aws:region"] == "us-east-1"
+
+
+def test_a_stack_registers_state_machines_only_if_it_says_so() -> None:
+    allowed = {
+        stack: yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"].get("orchestra:registerFlows")
+        for stack in ("dev", "local")
+    }
+    assert allowed == {"dev": None, "local": True}
+
+
+def test_what_an_express_flow_does_not_promise_is_said_where_it_is_chosen() -> None:
+    description = project()["config"]["flowType"]["description"]
+    assert all(word in description for word in ("at least once", "5 minutes", "cannot be asked for", "log"))
 
 
 def test_the_program_runs_in_the_environment_that_make_setup_makes() -> None:

@@ -116,11 +116,18 @@ def system(
         "TABLE_NAME": TABLE,
         **{variable: sqs.create_queue(QueueName=name)["QueueUrl"] for variable, name in QUEUES.items()},
         "SERVICES": json.dumps(names),
+        "FLOW_PREFIX": "orchestra-test-",
+        "FLOW_TYPE": "STANDARD",
+        "FUNCTION_ARN_PREFIX": "arn:aws:lambda:us-east-1:123456789012:function:",
+        "STATE_MACHINE_ARN_PREFIX": "arn:aws:states:us-east-1:123456789012:stateMachine:orchestra-test-",
         "POWERTOOLS_SERVICE_NAME": "engine",
         "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(orchestrator, "DECLARED", declared)
+    flows = declared.with_name("flows.json")
+    flows.write_text(json.dumps([shapes.diamond().name]), encoding="utf-8")
+    monkeypatch.setattr(orchestrator, "FLOWS", flows)
     clock = Clock()
     monkeypatch.setattr(aws, "services", lambda settings: services)
     monkeypatch.setattr(aws, "SystemClock", lambda: clock)

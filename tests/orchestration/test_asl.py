@@ -106,20 +106,28 @@ def test_times_that_are_shared() -> None:
     workflow = Workflow("w", {"A": Task("s", timeout_s=60, total_timeout_s=100)}, timeout_s=900)
     found = compiled(workflow)
     assert found.definition["TimeoutSeconds"] == 900
-    at = "1970-01-01T00:00:00Z"  # far more than 100 s ago
     timeout = found.definition["States"]["A"]["TimeoutSeconds"]
-    assert evaluated(timeout, context={"State": {"EnteredTime": at}}) == 1
-    just_now = evaluated("{% $fromMillis($millis() - 1) %}")
-    assert evaluated(timeout, context={"State": {"EnteredTime": just_now}}) == 60
-    a_while_ago = evaluated("{% $fromMillis($millis() - 70000) %}")
-    assert evaluated(timeout, context={"State": {"EnteredTime": a_while_ago}}) in {29, 30}
+
+    def left(entered_ms_ago: int, redriven_ms_ago: int | None = None) -> Json:
+        execution = {} if redriven_ms_ago is None else {"RedriveTime": ago(redriven_ms_ago)}
+        return evaluated(timeout, context={"State": {"EnteredTime": ago(entered_ms_ago)}, "Execution": execution})
+
+    assert left(1) == 60
+    assert left(70_500) in {29, 30}
+    assert left(99_500) in {0, 1}
+    assert left(200_500) in {-101, -100}  # which fails the task
+    assert left(200_500, redriven_ms_ago=70_500) in {29, 30}
     assert found.notes == (
         (
-            "tasks.A.total_timeout_s: a retry that is due when it is up is made all the same, with a second's time,"
-            " since Step Functions has no time for all attempts together"
+            "tasks.A.total_timeout_s: is looked at when an attempt begins, so that a delay before one that is too late"
+            " is waited for"
         ),
         "timeout_s: what runs when it is up is not waited for, and its result is lost",
     )
+
+
+def ago(ms: int) -> Json:
+    return evaluated(f"{{% $fromMillis($millis() - {ms}) %}}")
 
 
 def test_what_a_policy_loses_is_told() -> None:

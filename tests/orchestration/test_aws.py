@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from orchestration import aws
-from orchestration.catalog import DynamoDefinitions
+from orchestration.catalog import DynamoDefinitions, Entry
 from orchestration.clock import SystemChance, SystemClock
 from orchestration.dead_letters import Origin
+from orchestration.express_runs import ExpressRuns
+from orchestration.flow_runs import FlowRuns
 from orchestration.queue import SqsQueue
-from orchestration.settings import Settings
+from orchestration.settings import FlowSettings, Registration, Settings
 from orchestration.store import DynamoStore
 from orchestration.timing import Timing
 
@@ -51,6 +53,33 @@ def test_the_dead_letters_of_the_queues_that_are_known() -> None:
     assert aws.dead_letters(both)._urls == {Origin.WORKER: "https://d", Origin.RECORDS: "https://f"}
     config: Any = aws.dead_letters(both)._client.meta.config
     assert config.retries["total_max_attempts"] == 5
+
+
+FLOWS = FlowSettings("arn:m:", "arn:f:", "orchestra-dev-", "STANDARD", Registration("arn:role", "arn:log-group:all"))
+
+
+@pytest.mark.usefixtures("aws_account")
+def test_the_state_machines_are_asked_again() -> None:
+    flows = aws.flows(FLOWS)
+    config: Any = flows._client.meta.config
+    assert (config.retries["mode"], config.retries["total_max_attempts"]) == ("standard", 5)
+    assert flows.machine_arn("abc") == "arn:m:abc"
+    assert (flows._kind, flows._registration) == ("STANDARD", FLOWS.registration)
+
+
+@pytest.mark.usefixtures("aws_account")
+def test_the_executions_of_either_type() -> None:
+    engine, machines = aws.engine(SETTINGS), aws.flows(FLOWS)
+    standard = aws.flow_runs(FLOWS, machines, engine)
+    assert standard == FlowRuns(machines, engine.catalog, engine.store, registers=True)
+    assert aws.flow_runs(replace(FLOWS, registration=None), machines, engine) == FlowRuns(
+        machines, engine.catalog, engine.store, registers=False
+    )
+    express = aws.flow_runs(replace(FLOWS, type="EXPRESS"), machines, engine)
+    assert isinstance(express, ExpressRuns)
+    assert express.flows == standard
+    entries = [Entry("abc", "v", 1, source) for source in ("declared", "registered")]
+    assert [express.log_group(entry) for entry in entries] == ["/aws/vendedlogs/states/orchestra-dev-abc", "all"]
 
 
 def test_the_engine_s_clock_and_chance() -> None:

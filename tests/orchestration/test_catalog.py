@@ -60,6 +60,26 @@ def test_a_later_version_takes_the_name_and_an_earlier_one_stays(definitions: De
     assert Catalog(definitions).current("other") == OTHER
 
 
+def test_a_registration_remembers_the_version_of_its_state_machine(definitions: Definitions) -> None:
+    catalog = Catalog(definitions)
+    assert catalog.register(OTHER) is True
+    assert catalog.entry("other") == Entry("other", OTHER.version, 1, "registered", None)
+    assert catalog.register(OTHER, flow=True) is True
+    assert catalog.register(OTHER, flow=True) is False
+    assert catalog.register(OTHER) is False, "it has its machine still"
+    assert catalog.register(OTHER_2) is True
+    assert catalog.entry("other") == Entry("other", OTHER_2.version, 2, "registered", OTHER.version)
+    assert catalog.register(OTHER_2, flow=True) is True
+    assert catalog.entries() == [Entry("other", OTHER_2.version, 2, "registered", OTHER_2.version)]
+
+
+def test_one_entry(definitions: Definitions) -> None:
+    catalog = Catalog(definitions, [ABC])
+    catalog.register(Workflow("abc", {"A": Task("a")}))
+    assert catalog.entry("abc") == Entry("abc", ABC.version, 5, "declared", ABC.version)
+    assert catalog.entry("abd") is None
+
+
 def test_a_workflow_that_there_is_not(definitions: Definitions) -> None:
     with pytest.raises(NotFound) as error:
         Catalog(definitions, [ABC, OTHER]).current("abd")
@@ -82,10 +102,10 @@ def test_entries_by_name_a_declared_one_before_a_registered_one(definitions: Def
     aaa = Entry("aaa", Workflow("aaa", {"A": Task("a")}).version, 1, "registered")
     assert Catalog(definitions, [ABC]).entries() == [
         aaa,
-        Entry("abc", ABC.version, 5, "declared"),
+        Entry("abc", ABC.version, 5, "declared", ABC.version),
         Entry("other", OTHER_2.version, 2, "registered"),
     ]
-    assert Catalog(MemoryDefinitions(), [ABC]).entries() == [Entry("abc", ABC.version, 5, "declared")]
+    assert Catalog(MemoryDefinitions(), [ABC]).entries() == [Entry("abc", ABC.version, 5, "declared", ABC.version)]
 
 
 def test_what_was_read_once_is_not_read_again(definitions: Definitions) -> None:

@@ -372,7 +372,13 @@ def test_a_registration() -> None:
         "version": {"S": "v"},
         "tasks": {"N": "5"},
     }
-    assert codec.decode_registration(item) == ("w", "v", 5)
+    assert codec.decode_registration(item) == ("w", "v", 5, None)
+
+
+def test_a_registration_that_has_a_state_machine() -> None:
+    item = codec.encode_registration("w", "v", 5, "v0")
+    assert item == {**codec.encode_registration("w", "v", 5), "flow": {"S": "v0"}}
+    assert codec.decode_registration(item) == ("w", "v", 5, "v0")
 
 
 def test_an_input() -> None:

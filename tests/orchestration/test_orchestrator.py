@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from tests.support.deployed import CANARY, TABLE, System
 from tests.support.events import event
 
 ACTIONS = (
-    "start, register, describe, output, list, workflows, cancel, redrive, verify,"
+    "start, register, describe, output, list, workflows, asl, cancel, redrive, verify,"
     " dead_letters, dead_letter, redrive_dead_letters, drop_dead_letter"
 )
 DONE: dict[str, Any] = {"batchItemFailures": []}
@@ -106,6 +106,25 @@ def test_another_error_is_raised(system: System, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("orchestration.store.DynamoStore.get_run", broken)
     with pytest.raises(RuntimeError, match="the table is gone"):
         system.ask(action="describe", run_id="run-1")
+
+
+def test_what_step_functions_runs_is_counted_by_step_functions(system: System, client: Callable[..., Any]) -> None:
+    definition = system.ask(action="asl", workflow="abc")["definition"]
+    client("stepfunctions").create_state_machine(
+        name="orchestra-test-abc", definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/flow"
+    )
+    request = {"action": "start", "workflow": "abc", "run_id": "run-1", "input": CANARY, "engine": "stepfunctions"}
+    assert system.ask(**request)["created"] is True
+    assert system.ask(action="cancel", run_id="run-1")["run"]["status"] == "CANCELED"
+    output = system.output()
+    assert output.metrics == []
+    assert output.said("action", "run_id", "message") == [
+        ("asl", None, "answered"),
+        ("start", "run-1", "answered"),
+        ("cancel", "run-1", "answered"),
+    ]
+    assert CANARY not in output.text
+    assert system.dynamodb.scan(TableName=TABLE)["Count"] == 1, "its definition"
 
 
 def test_a_cancel_is_counted_once_and_so_is_the_end_of_the_run(system: System) -> None:

@@ -27,6 +27,7 @@ LOST = {
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
 }
+FINAL = {"ErrorEquals": ["States.DataLimitExceeded", "States.QueryEvaluationError"], "MaxAttempts": 0}
 
 
 def retrier(names: list[str], **fields: Json) -> Json:
@@ -40,7 +41,7 @@ def retrier(names: list[str], **fields: Json) -> Json:
         (Task("s", at_most_once=True), [BUSY]),
         (
             Task("s", retry=Retry(max_attempts=4, delay_s=2, backoff=3, max_delay_s=10)),
-            [BUSY, retrier(["States.ALL"], IntervalSeconds=2, MaxAttempts=3, BackoffRate=3, MaxDelaySeconds=10)],
+            [BUSY, FINAL, retrier(["States.ALL"], IntervalSeconds=2, MaxAttempts=3, BackoffRate=3, MaxDelaySeconds=10)],
         ),
         (
             Task("s", retry=Retry(max_attempts=2, on=["Quota", "States.Timeout", "Lambda.Unknown"])),
@@ -68,19 +69,23 @@ def retrier(names: list[str], **fields: Json) -> Json:
         # whole seconds from 1 on
         (
             Task("s", retry=Retry(max_attempts=3, delay_s=0, max_delay_s=0)),
-            [BUSY, retrier(["States.ALL"], IntervalSeconds=1, MaxAttempts=2, BackoffRate=1)],
+            [BUSY, FINAL, retrier(["States.ALL"], IntervalSeconds=1, MaxAttempts=2, BackoffRate=1)],
         ),
         (
             Task("s", retry=Retry(max_attempts=3, delay_s=0, max_delay_s=60)),
-            [BUSY, retrier(["States.ALL"], IntervalSeconds=1, MaxAttempts=2, BackoffRate=1)],
+            [BUSY, FINAL, retrier(["States.ALL"], IntervalSeconds=1, MaxAttempts=2, BackoffRate=1)],
         ),
         (
             Task("s", retry=Retry(max_attempts=3, delay_s=1.5, backoff=1.5, max_delay_s=7.2)),
-            [BUSY, retrier(["States.ALL"], IntervalSeconds=2, MaxAttempts=2, BackoffRate=1.5, MaxDelaySeconds=8)],
+            [
+                BUSY,
+                FINAL,
+                retrier(["States.ALL"], IntervalSeconds=2, MaxAttempts=2, BackoffRate=1.5, MaxDelaySeconds=8),
+            ],
         ),
         (
             Task("s", retry=Retry(max_attempts=3, delay_s=100, max_delay_s=30)),
-            [BUSY, retrier(["States.ALL"], IntervalSeconds=30, MaxAttempts=2, BackoffRate=1)],
+            [BUSY, FINAL, retrier(["States.ALL"], IntervalSeconds=30, MaxAttempts=2, BackoffRate=1)],
         ),
     ],
 )
@@ -98,7 +103,12 @@ policies = st.builds(
 )
 
 
-@given(policies, st.sampled_from(["Quota", "Boom", "States.Timeout", "Runtime.ExitError", "Lambda.ServiceException"]))
+@given(
+    policies,
+    st.sampled_from(
+        ["Quota", "Boom", "States.Timeout", "Runtime.ExitError", "Lambda.ServiceException", "States.DataLimitExceeded"]
+    ),
+)
 def test_an_error_that_stays_is_tried_as_often_and_after_as_long_on_both_engines(policy: Retry, error: str) -> None:
     task = Task("s", retry=policy)
     decided: list[float] = []
@@ -111,7 +121,9 @@ def delays(found: list[Json], error: str) -> list[float]:
     """Return the seconds before each retry of an error, as Step Functions reads retriers."""
     for one in found:
         if error in one["ErrorEquals"] or "States.ALL" in one["ErrorEquals"]:
-            growing = (one["IntervalSeconds"] * one["BackoffRate"] ** n for n in range(one["MaxAttempts"]))
+            growing = (
+                one.get("IntervalSeconds", 1) * one.get("BackoffRate", 2) ** n for n in range(one["MaxAttempts"])
+            )
             return [min(one.get("MaxDelaySeconds", delay), delay) for delay in growing]
     return []
 

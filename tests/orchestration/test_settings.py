@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestration.errors import OrchestraError
-from orchestration.settings import Settings
+from orchestration.settings import FlowSettings, Registration, Settings
 from orchestration.timing import Timing
 
 WHOLE = {"TABLE_NAME": "table", "QUEUE_URL": "https://queue", "SERVICES": '{"a":"fn-a","b":"fn-b"}', "OTHER": "x"}
@@ -63,3 +63,45 @@ def test_services_that_are_malformed(services: str, line: str) -> None:
     with pytest.raises(OrchestraError) as error:
         Settings.read({**WHOLE, "SERVICES": services})
     assert str(error.value) == line
+
+
+FLOWS = {
+    "STATE_MACHINE_ARN_PREFIX": "arn:machines:orchestra-dev-",
+    "FUNCTION_ARN_PREFIX": "arn:functions:",
+    "FLOW_PREFIX": "orchestra-dev-",
+    "FLOW_TYPE": "STANDARD",
+}
+GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/vendedlogs/states/orchestra-dev/registered"
+REGISTRATION = {"FLOW_ROLE_ARN": "arn:role", "FLOW_LOG_GROUP_ARN": GROUP}
+
+
+def test_settings_of_flows() -> None:
+    plain = FlowSettings("arn:machines:orchestra-dev-", "arn:functions:", "orchestra-dev-", "STANDARD")
+    assert FlowSettings.read({**FLOWS, "OTHER": "x"}) == plain
+    assert FlowSettings.read({**FLOWS, "FLOW_TYPE": "EXPRESS"}).type == "EXPRESS"
+    assert FlowSettings.read({**FLOWS, **REGISTRATION}).registration == Registration("arn:role", GROUP)
+
+
+@pytest.mark.parametrize("name", [*FLOWS, "FLOW_LOG_GROUP_ARN"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_not_set_of_flows(name: str, value: str | None) -> None:
+    environment = {key: text for key, text in {**FLOWS, **REGISTRATION}.items() if key != name}
+    if value is not None:
+        environment[name] = value
+    with pytest.raises(OrchestraError) as error:
+        FlowSettings.read(environment)
+    assert str(error.value) == f"{name}: this environment variable is not set"
+
+
+@pytest.mark.parametrize("value", ["standard", "EXPRESS ", "x" * 50])
+def test_a_type_of_flows_that_there_is_not(value: str) -> None:
+    with pytest.raises(OrchestraError) as error:
+        FlowSettings.read({**FLOWS, "FLOW_TYPE": value})
+    assert str(error.value) == f"FLOW_TYPE: must be STANDARD, EXPRESS or NONE, not {value[:40]!r}"
+
+
+@pytest.mark.parametrize("suffix", ["", ":*"])
+def test_log_groups_of_flows(suffix: str) -> None:
+    settings = FlowSettings.read({**FLOWS, **REGISTRATION, "FLOW_LOG_GROUP_ARN": GROUP + suffix})
+    assert settings.log_group("abc", declared=True) == "/aws/vendedlogs/states/orchestra-dev-abc"
+    assert settings.log_group("mine", declared=False) == "/aws/vendedlogs/states/orchestra-dev/registered"

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from orchestration import payload, views
-from orchestration.catalog import Catalog
 from orchestration.errors import InvalidRequest, NotFound
 from orchestration.model import Failure, Run, RunStatus, TaskState, TaskStatus
 from orchestration.payload import Json
+from orchestration.runs import TableRuns
 from orchestration.workflow import Task, Workflow
 from tests.support import shapes
 from tests.support.world import World, run
@@ -111,7 +111,7 @@ def test_a_description_of_a_large_run_fits_into_an_answer() -> None:
 
 
 def output(world: World, task_id: str | None = None, run_id: str = "r") -> Json:
-    return views.output(world.store, Catalog(world.definitions), run_id, task_id)
+    return TableRuns(world.engine()).output(run_id, task_id)
 
 
 def answer(event: Mapping[str, Json]) -> Json:

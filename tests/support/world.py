@@ -15,6 +15,7 @@ from orchestration.payload import Json
 from orchestration.queue import Message
 from orchestration.workflow import Workflow
 from tests.support.faults import Crashed, Wire
+from tests.support.flows import MemoryFlows
 from tests.support.memory import FakeChance, FakeClock, FakeServices, MemoryDefinitions, MemoryQueue, MemoryStore
 
 Record = tuple[str, str]
@@ -32,6 +33,10 @@ class World:
     outcomes: list[Executed | Skipped] = field(default_factory=list)
     ended: list[Run] = field(default_factory=list)
     crashes: int = 0
+    flows: MemoryFlows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.flows = MemoryFlows(self.clock)
 
     def engine(self, wire: Wire | None = None) -> Engine:
         """Return an engine as a fresh process has it: what it remembers is only in the store."""
