@@ -23,44 +23,56 @@ Send = Callable[[Request], Json]
 @dataclass(frozen=True)
 class Client:
     send: Send
+    local: bool = False  # it is the emulator on this machine
 
-    def start(self, workflow: str, run_input: Json, run_id: str) -> Response:
-        return self._ask(
-            {"action": "start", "workflow": workflow, "input": run_input, "run_id": run_id}, "run", "created"
-        )
+    def start(self, workflow: str, run_input: Json, run_id: str, engine: str | None = None) -> Response:
+        request: Request = {"action": "start", "workflow": workflow, "input": run_input, "run_id": run_id}
+        return self._ask(request | _given(engine=engine), "run", "created")
 
-    def register(self, definition: Json) -> Response:
-        return self._ask({"action": "register", "definition": definition}, "name", "version", "created")
+    def register(self, definition: Json, engine: str | None = None) -> Response:
+        request: Request = {"action": "register", "definition": definition}
+        return self._ask(request | _given(engine=engine), "name", "version", "created")
 
-    def describe(self, run_id: str) -> Response:
-        return self._ask({"action": "describe", "run_id": run_id}, "run_id", "status", "tasks")
+    def describe(self, run_id: str, engine: str | None = None) -> Response:
+        request: Request = {"action": "describe", "run_id": run_id}
+        return self._ask(request | _given(engine=engine), "run_id", "status", "tasks")
 
-    def output(self, run_id: str, task_id: str | None = None) -> Response:
+    def output(self, run_id: str, task_id: str | None = None, engine: str | None = None) -> Response:
         request: Request = {"action": "output", "run_id": run_id}
-        if task_id is not None:
-            request["task_id"] = task_id
-        return self._ask(request, "run_id", "output")
+        return self._ask(request | _given(task_id=task_id, engine=engine), "run_id", "output")
 
-    def list_runs(self, *, workflow: str | None, status: str | None, limit: int, cursor: str | None) -> Response:
-        chosen = {"workflow": workflow, "status": status, "cursor": cursor}
+    def list_runs(
+        self,
+        *,
+        workflow: str | None,
+        status: str | None,
+        limit: int,
+        cursor: str | None,
+        engine: str | None = None,
+    ) -> Response:
         request: Request = {"action": "list", "limit": limit}
-        return self._ask(request | {k: v for k, v in chosen.items() if v is not None}, "runs", "cursor")
+        chosen = _given(workflow=workflow, status=status, cursor=cursor, engine=engine)
+        return self._ask(request | chosen, "runs", "cursor")
 
     def workflows(self) -> Response:
         return self._ask({"action": "workflows"}, "workflows")
 
-    def cancel(self, run_id: str) -> Response:
-        return self._ask({"action": "cancel", "run_id": run_id}, "run")
+    def asl(self, workflow: str) -> Response:
+        """Return the state machine of a workflow, as it is compiled now."""
+        return self._ask({"action": "asl", "workflow": workflow}, "definition", "transitions", "barriers", "notes")
 
-    def redrive(self, run_id: str, from_task: str | None = None, epoch: int | None = None) -> Response:
-        chosen = {"from_task": from_task, "epoch": epoch}
+    def cancel(self, run_id: str, engine: str | None = None) -> Response:
+        return self._ask({"action": "cancel", "run_id": run_id} | _given(engine=engine), "run")
+
+    def redrive(
+        self, run_id: str, from_task: str | None = None, epoch: int | None = None, engine: str | None = None
+    ) -> Response:
         request: Request = {"action": "redrive", "run_id": run_id}
-        return self._ask(request | {k: v for k, v in chosen.items() if v is not None}, "run")
+        return self._ask(request | _given(from_task=from_task, epoch=epoch, engine=engine), "run")
 
     def verify(self, *, run_id: str | None = None, cursor: str | None = None, limit: int | None = None) -> Response:
         """Check one run, or a page of all."""
-        chosen = {"run_id": run_id, "cursor": cursor, "limit": limit}
-        request: Request = {"action": "verify", **{k: v for k, v in chosen.items() if v is not None}}
+        request: Request = {"action": "verify", **_given(run_id=run_id, cursor=cursor, limit=limit)}
         return self._ask(request, "checked", "violations", "cursor")
 
     def dead_letters(self, limit: int) -> Response:
@@ -89,6 +101,11 @@ class Client:
             f"the answer to {request['action']!r} is not the Orchestrator's; "
             "check that the ARN is that of Orchestra's Orchestrator, and that both have the same version"
         )
+
+
+def _given(**fields: Json) -> Request:
+    """Return the fields that are not left to the Orchestrator."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _refusal(error: Json) -> Refused:

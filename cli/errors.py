@@ -55,6 +55,12 @@ class Ended(CliError):
     code = "Ended"
 
 
+class Unwatched(CliError):
+    """The run has begun, and nobody can tell how it goes on."""
+
+    code = "Unwatched"
+
+
 class LocalTarget(CliError):
     """The local target could not do what it was asked."""
 

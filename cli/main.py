@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from cli.boundary import Boundary
-from cli.commands import catalog, control, demo, dlq, inspect, run, verify
+from cli.commands import asl, catalog, compare, control, demo, dlq, inspect, run, verify
 from cli.options import EXIT_CODES
 
 app = typer.Typer(
@@ -51,6 +51,8 @@ app.command("redrive", epilog=EXIT_CODES)(control.redrive)
 app.command("verify", epilog=verify.VERIFY_EXIT_CODES)(verify.verify)
 app.command("workflows", epilog=EXIT_CODES)(catalog.workflows)
 app.command("register", epilog=EXIT_CODES)(catalog.register)
+app.command("asl", epilog=EXIT_CODES)(asl.asl)
+app.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
 app.add_typer(dlq.app, name="dlq", help="Look after messages and stream records that could not be handled.")
 # Only its name and help: the boundary imports cli.local when it is called.
 app.add_typer(typer.Typer(), name="local", help="Run the whole system on this machine, without an AWS account.")

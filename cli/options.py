@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+DYNAMODB = "dynamodb"
+STEPFUNCTIONS = "stepfunctions"
+ENGINES = (DYNAMODB, STEPFUNCTIONS)
+
+
+class EngineName(StrEnum):
+    """What --engine takes."""
+
+    dynamodb = DYNAMODB
+    stepfunctions = STEPFUNCTIONS
+
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on standard output.")]
 Stack = Annotated[
@@ -33,6 +46,10 @@ Region = Annotated[
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
+Engine = Annotated[
+    EngineName | None,
+    typer.Option("--engine", help="Where to look for the run; without it, in the table and then in Step Functions."),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not watch the run to its end: return at once.")]
 
 

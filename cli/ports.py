@@ -23,7 +23,8 @@ def connect(choice: Choice) -> Client:
     """Return a client of the chosen deployment. Raises CliError."""
     from cli import aws, deployment  # noqa: PLC0415 - boto3 takes half a second, which --help need not
 
-    return Client(aws.sender(deployment.find(choice)))
+    target = deployment.find(choice)
+    return Client(aws.sender(target), local=target.local)
 
 
 def bring_up(say: Callable[[str], None]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -48,6 +49,19 @@ class Terminal:
     def answer(self, value: Json) -> None:
         """Print the one JSON document."""
         self.console.print(Text(self.json_text(value)), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Give what shows how far a command is: a line that changes, or nothing where none can."""
+        if self.as_json or not self.live:
+            yield lambda _step: None
+            return
+
+        def line(step: str = "") -> Text:
+            return Text(f"{title}  {clean(step)}", overflow="ellipsis", no_wrap=True)
+
+        with self.console.status(line()) as status:
+            yield lambda step: status.update(line(step))
 
     def say_table(self, columns: Sequence[Column], rows: Sequence[Row], *, titles: bool = True) -> None:
         for line in grid(columns, rows, width=self.frame(0).width, look=self.look, titles=titles)[0]:
@@ -98,6 +112,11 @@ def report(exc: CliError, *, as_json: bool) -> None:
 
 def note(label: str, style: str, message: str) -> None:
     plain_console(stderr=True).print(Text.assemble((label, style), clean(message)), soft_wrap=True)
+
+
+def aside(line: Text) -> None:
+    """Print a line on stderr for people, beside what is on stdout. Text from outside must be clean."""
+    plain_console(stderr=True).print(line, soft_wrap=True)
 
 
 def confirmed(question: str) -> bool | None:

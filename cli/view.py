@@ -49,7 +49,8 @@ class Frame:
 
 def overview(run: Run, frame: Frame) -> Text:
     """Return the run's graph and state in at most the frame's height: what is shown while it runs."""
-    above = [cut(title(run), frame.width, frame.look), Text()]
+    heading = title(run).append(f"  {clean(run.engine)}" if run.engine else "", "dim")
+    above = [cut(heading, frame.width, frame.look), Text()]
     below = [Text(), cut(summary(run, frame), frame.width, frame.look)]
     if run.status not in TERMINAL:  # of a run that has ended they are printed in full, below
         notes = [*awaited(run), *problems(run, frame.look)]

@@ -1,4 +1,4 @@
-"""`orchestra workflows` and `register`: what can be run."""
+"""`orchestra workflows` and `register`: what can be run, and on which engine."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from cli import state_machine
 from cli.deployment import Choice
 from cli.errors import EXIT_OK
 from cli.grid import Column, Row
-from cli.options import Arn, JsonFlag, Region, Stack
+from cli.options import STEPFUNCTIONS, Arn, EngineName, JsonFlag, Region, Stack
 from cli.ports import ports
 from cli.terminal import terminal
 from cli.text import clean
@@ -18,8 +19,9 @@ from cli.text import clean
 _WORKFLOWS = (
     Column("WORKFLOW", keep=0),
     Column("TASKS", keep=1, right=True),
-    Column("SOURCE", keep=2),
-    Column("VERSION", keep=3),
+    Column("SOURCE", keep=3),
+    Column("VERSION", keep=4),
+    Column("ENGINES", keep=2),
 )
 
 
@@ -31,7 +33,10 @@ def workflows(
     region: Region = None,
     as_json: JsonFlag = False,
 ) -> int:
-    """List the workflows that can be run: those that the program declares, and those that were registered."""
+    """List the workflows that can be run: those that the program declares, and those that were registered.
+
+    ENGINES says on which: one that was registered for dynamodb only has no state machine.
+    """
     choice = Choice(stack, orchestrator_arn, region)
     found = ports(ctx).connect(choice).workflows()
     screen = terminal(as_json=as_json)
@@ -44,6 +49,7 @@ def workflows(
             Text(clean(item.get("tasks"))),
             Text(clean(item.get("source"))),
             Text(clean(item.get("version"))[:12], "dim"),
+            Text(clean(", ".join(map(str, item.get("engines") or ())))),
         )
         for item in found["workflows"]
     ]
@@ -60,6 +66,10 @@ def register(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="JSON, or YAML in a .yaml or .yml file; - is JSON on standard input.")
     ],
+    engine: Annotated[
+        EngineName | None,
+        typer.Option("--engine", help="With stepfunctions, also create or update its state machine."),
+    ] = None,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
     region: Region = None,
@@ -73,12 +83,15 @@ def register(
 
     YAML is read as JSON is: only true, false, null and JSON's numbers are not strings, so that an id such as no, on
     or 2026-11-23 stays what it says; no key twice, no anchors, no tags.
+
+    With --engine stepfunctions the definition can be run on both engines. The setting registerFlows allows it; where it
+    is off, state machines are created by a deployment only, for the workflows that the program declares.
     """
     from cli import definition  # noqa: PLC0415 - YAML, which no other command needs
 
     choice = Choice(stack, orchestrator_arn, region)
     value = definition.read(file)
-    found = ports(ctx).connect(choice).register(value)
+    found = ports(ctx).connect(choice).register(value, engine)
     screen = terminal(as_json=as_json)
     if as_json:
         screen.answer(found)
@@ -86,5 +99,10 @@ def register(
     name = clean(found["name"])
     what = "Registered" if found["created"] else "Already registered:"
     screen.say(Text.assemble(f"{what} ", (name, "bold"), ("  version " + clean(found["version"])[:12], "dim")))
-    screen.say(f"Run it: orchestra run {name}{choice.flags}")
+    if found.get("state_machine_arn"):
+        screen.say(Text.assemble("State machine ", (clean(found["state_machine_arn"]), "dim")))
+        for line in state_machine.remarks(found):
+            screen.say(line)
+    on = f" --engine {STEPFUNCTIONS}" if engine == STEPFUNCTIONS else ""
+    screen.say(f"Run it: orchestra run {name}{on}{choice.flags}")
     return EXIT_OK

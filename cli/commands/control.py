@@ -10,7 +10,7 @@ from cli.commands.run import close, finish, leave
 from cli.deployment import Choice
 from cli.errors import EXIT_FAILED, EXIT_OK, Ended
 from cli.execution import Session, document
-from cli.options import Arn, JsonFlag, NoWait, Region, RunId, Stack, exit_codes
+from cli.options import Arn, Engine, EngineName, JsonFlag, NoWait, Region, RunId, Stack, exit_codes
 from cli.ports import ports
 from cli.run_id import require_id
 from cli.terminal import note, terminal
@@ -24,6 +24,7 @@ def cancel(
     ctx: typer.Context,
     *,
     run_id: RunId,
+    engine: Engine = None,
     no_wait: NoWait = False,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
@@ -35,10 +36,13 @@ def cancel(
     No task of it starts any more. A task that runs is not interrupted: its result is recorded, and nothing follows from
     it. To cancel a run that is CANCELED already changes nothing, and is no error.
 
+    On stepfunctions the execution is stopped: the run is CANCELED at once. A task that runs is not interrupted either,
+    but what it returns is recorded nowhere, and a redrive runs it again.
+
     With --json the document is that of run.
     """
     require_id("RUN", run_id)
-    session = _session(ctx, Choice(stack, orchestrator_arn, region), as_json=as_json)
+    session = _session(ctx, Choice(stack, orchestrator_arn, region), engine, as_json=as_json)
     described = session.cancel(run_id)
     _require_cancelable(described["status"], run_id, session.flags)
     if no_wait:
@@ -59,6 +63,7 @@ def redrive(
         str | None,
         typer.Option("--from", metavar="TASK", help="Only if no task has FAILED but this one and what comes after it."),
     ] = None,
+    engine: Engine = None,
     no_wait: NoWait = False,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
@@ -70,21 +75,24 @@ def redrive(
     What has SUCCEEDED stays and does not run again; every other task runs, with its attempts counted anew. The run
     keeps its id, its input and its definition; the code of the services is that which is deployed now.
 
+    On stepfunctions the execution is redriven, which Step Functions allows for 14 days after its end, and only if it is
+    a Standard one. It goes on from where it stopped, so --from can only name the task that failed.
+
     With --json the document is that of run.
     """
     require_id("RUN", run_id)
     if from_task is not None:
         require_id("--from", from_task)
-    session = _session(ctx, Choice(stack, orchestrator_arn, region), as_json=as_json)
+    session = _session(ctx, Choice(stack, orchestrator_arn, region), engine, as_json=as_json)
     described = session.redrive(run_id, from_task)
     if no_wait:
         return leave(session, described, "Redriven")
     return finish(session, session.follow(described))
 
 
-def _session(ctx: typer.Context, choice: Choice, *, as_json: bool) -> Session:
+def _session(ctx: typer.Context, choice: Choice, engine: EngineName | None, *, as_json: bool) -> Session:
     outside = ports(ctx)
-    return Session(outside.connect(choice), terminal(as_json=as_json), outside.clock, choice.flags)
+    return Session(outside.connect(choice), terminal(as_json=as_json), outside.clock, choice.flags, engine)
 
 
 def _require_cancelable(status: object, run_id: str, flags: str) -> None:

@@ -1,24 +1,28 @@
-"""`orchestra demo`: the whole thing on this machine, in one command."""
+"""`orchestra demo`: the whole thing on this machine, on both engines, in one command."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 from rich.text import Text
 
+from cli import comparison
 from cli import input as run_input
 from cli.client import Response
+from cli.commands.compare import exit_code, show
 from cli.commands.run import close
+from cli.comparison import SUCCEEDED
 from cli.deployment import DEFAULT_STACK, Choice
-from cli.execution import Session, document, exit_code
+from cli.errors import EXIT_FAILED
+from cli.execution import Session, document
 from cli.grid import Column
-from cli.options import JsonFlag
+from cli.measure import measure, plan
+from cli.options import DYNAMODB, ENGINES, STEPFUNCTIONS, JsonFlag
 from cli.ports import Ports, ports
 from cli.report import report
 from cli.run_id import new_run_id
@@ -27,6 +31,12 @@ from cli.text import clean, duration
 from orchestration.payload import Json
 
 WORKFLOW = "abc"
+RUNS = 3
+"""On each engine, after the two that are shown: those had to start every process first."""
+ABOUT = {
+    DYNAMODB: "a table, its stream and workers:",
+    STEPFUNCTIONS: "the same definition as a state machine:",
+}
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gettysburg.txt"
 
 
@@ -34,7 +44,8 @@ def demo(ctx: typer.Context, *, as_json: JsonFlag = False) -> int:
     """Run A -> (B1, B2, B3) -> C on a real text, on this machine: no AWS account, no Docker, no network.
 
     Brings the local stack up if it is not (stop it with: orchestra local down), runs the reference workflow abc on
-    examples/gettysburg.txt, and shows what it found. With --json the document is that of run.
+    examples/gettysburg.txt, on both engines, shows what it found, and ends with what each engine took in a few runs
+    more. With --json the document is {"runs": [two of run], "comparison": that of compare, null if a run failed}.
     """
     screen, outside = terminal(as_json=as_json), ports(ctx)
     text = run_input.parse(run_input.read_file(EXAMPLE, EXAMPLE.name), name=EXAMPLE.name, what=EXAMPLE.name)
@@ -44,50 +55,52 @@ def demo(ctx: typer.Context, *, as_json: JsonFlag = False) -> int:
     screen.say()
     _bring_up(screen, outside)
     # The demo has a stack of its own to show, whatever ORCHESTRA_STACK says.
-    client = outside.connect(Choice(stack=DEFAULT_STACK))
-    session = Session(client, screen, outside.clock, "")
+    session = Session(outside.connect(Choice(stack=DEFAULT_STACK)), screen, outside.clock, "")
+    ended = [_run(replace(session, engine=engine), text, outside) for engine in ENGINES]
+    found = None
+    if all(run["status"] == SUCCEEDED for run, _ in ended):
+        _show_report(screen, ended[0][1])
+        with screen.progress(f"Measuring {RUNS} runs more on each engine") as tell:
+            found = measure(session, plan(session, WORKFLOW), text, RUNS, outside.token, tell)
+        show(session, found)
+    if as_json:
+        documents = [document(described, output) for described, output in ended]
+        screen.answer({"runs": documents, "comparison": None if found is None else comparison.document(found)})
+    else:
+        screen.say()
+        _next_steps(screen, clean(ended[0][0]["run_id"]))
+    return EXIT_FAILED if found is None else exit_code(found)
+
+
+def _run(session: Session, text: Json, outside: Ports) -> tuple[Response, Json]:
+    """Run it once on one engine, and show that. Return the run and its output."""
+    screen = session.terminal
+    screen.say(Text.assemble("On ", (session.engine or "", "bold"), f", {ABOUT[session.engine or '']}"))
     run_id = new_run_id(WORKFLOW, outside.clock.now_ms(), outside.token())
     described = session.follow(session.start(WORKFLOW, text, run_id))
-    output = session.output_of(described)
-    if as_json:
-        screen.answer(document(described, output))
-    else:
-        _show(session, described, output)
-    return exit_code(described["status"])
+    if not screen.as_json:
+        close(session, described)
+    screen.say()
+    return described, session.output_of(described)
 
 
 def _bring_up(screen: Terminal, outside: Ports) -> None:
     began = outside.clock.now_ms()
-    with _progress(screen) as say:
+    with screen.progress("Starting the local stack") as say:
         outside.bring_up(say)
     took = duration(outside.clock.now_ms() - began)
-    mark = screen.look.symbol("SUCCEEDED")
+    mark = screen.look.symbol(SUCCEEDED)
     screen.say(Text.assemble((f"{mark} ", "green"), "Local stack is up", (f"  {took}", "dim")))
     screen.say()
 
 
-@contextmanager
-def _progress(screen: Terminal) -> Iterator[Callable[[str], None]]:
-    """Give what shows a step: a line that changes, or nothing where none can."""
-    if screen.as_json or not screen.live:
-        yield lambda _step: None
+def _show_report(screen: Terminal, output: Json) -> None:
+    if screen.as_json or not isinstance(output, dict):
         return
-    with screen.console.status(Text("Starting the local stack")) as status:
-        yield lambda step: status.update(
-            Text(f"Starting the local stack  {clean(step)}", overflow="ellipsis", no_wrap=True)
-        )
-
-
-def _show(session: Session, described: Response, output: Json) -> None:
-    screen = session.terminal
-    close(session, described)
-    if described["status"] == "SUCCEEDED" and isinstance(output, dict):
-        screen.say()
-        screen.say(Text(clean(output.get("summary", "Output")), "bold"))
-        screen.say()
-        screen.console.print(report(output, screen.look, screen.console.width))
+    screen.say(Text(clean(output.get("summary", "Output")), "bold"))
     screen.say()
-    _next_steps(screen, clean(described["run_id"]))
+    screen.console.print(report(output, screen.look, screen.console.width))
+    screen.say()
 
 
 def _next_steps(screen: Terminal, run_id: str) -> None:
@@ -98,6 +111,7 @@ def _next_steps(screen: Terminal, run_id: str) -> None:
             *_on_the_path(),
             (f"orchestra status {run_id}", "every task and its times"),
             ("orchestra run abc --input @FILE.txt", "the same on a text of yours"),
+            ("orchestra asl abc", "the same as a state machine"),
             ("orchestra register examples/fan-out.json", "a workflow of your own"),
             ("orchestra local down", "stop the local stack"),
         )

@@ -17,7 +17,7 @@ from cli.execution import Session, exit_code
 from cli.grid import Column, Row
 from cli.look import style
 from cli.model import run_of
-from cli.options import Arn, JsonFlag, Region, RunId, Stack
+from cli.options import Arn, Engine, EngineName, JsonFlag, Region, RunId, Stack
 from cli.ports import ports
 from cli.run_id import require_id
 from cli.terminal import Terminal, terminal
@@ -28,10 +28,11 @@ from orchestration.payload import Json
 _RUNS = (
     Column("RUN", keep=0),
     Column("WORKFLOW", keep=3, most=32),
+    Column("ENGINE", keep=4),
     Column("STATE", keep=1),
-    Column("STARTED", keep=4),
+    Column("STARTED", keep=5),
     Column("TIME", keep=2, right=True),
-    Column("ERROR", keep=5, most=60),
+    Column("ERROR", keep=6, most=60),
 )
 
 
@@ -49,6 +50,7 @@ def status(
     *,
     run_id: RunId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch the run to its end, as run does.")] = False,
+    engine: Engine = None,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
     region: Region = None,
@@ -61,8 +63,8 @@ def status(
     require_id("RUN", run_id)
     choice = Choice(stack, orchestrator_arn, region)
     outside = ports(ctx)
-    session = Session(outside.connect(choice), terminal(as_json=as_json), outside.clock, choice.flags)
-    described = session.client.describe(run_id)
+    session = Session(outside.connect(choice), terminal(as_json=as_json), outside.clock, choice.flags, engine)
+    described = session.describe(run_id)
     if follow:
         return finish(session, session.follow(described))
     run = run_of(described)
@@ -81,6 +83,7 @@ def list_runs(
     run_status: Annotated[
         RunStatus | None, typer.Option("--status", "-s", case_sensitive=False, help="Only runs in this state.")
     ] = None,
+    engine: Annotated[EngineName | None, typer.Option("--engine", help="Only runs of this engine.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many runs to list.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")] = None,
     stack: Stack = None,
@@ -88,11 +91,11 @@ def list_runs(
     region: Region = None,
     as_json: JsonFlag = False,
 ) -> int:
-    """List runs, the newest first."""
+    """List runs, the newest first, of both engines."""
     if workflow is not None:
         require_id("--workflow", workflow)
     client, now_ms = _connected(ctx, Choice(stack, orchestrator_arn, region))
-    found = client.list_runs(workflow=workflow, status=run_status and run_status.value, limit=limit, cursor=cursor)
+    found = client.list_runs(workflow=workflow, status=run_status, limit=limit, cursor=cursor, engine=engine)
     screen = terminal(as_json=as_json)
     if as_json:
         screen.answer(found)
@@ -109,6 +112,7 @@ def output(
         str | None, typer.Argument(metavar="[TASK]", help="A task's id; without it, the run's output.")
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", "-r", help="Print a string as it is, not as JSON.")] = False,
+    engine: Engine = None,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
     region: Region = None,
@@ -122,7 +126,7 @@ def output(
     if task is not None:
         require_id("TASK", task)
     client, _ = _connected(ctx, Choice(stack, orchestrator_arn, region))
-    found = client.output(run_id, task)
+    found = client.output(run_id, task, engine)
     screen = terminal(as_json=as_json)
     value: Json = found["output"]
     if as_json:
@@ -157,6 +161,7 @@ def _cells(run: Response, now_ms: int) -> Row:
     return (
         Text(clean(run.get("run_id")), "cyan"),
         Text(clean(run.get("workflow"))),
+        Text(clean(run.get("engine") or "")),
         Text(state, style(state)),
         Text(moment(begun), "dim"),
         Text("" if begun is None else duration((now_ms if ended is None else ended) - begun)),

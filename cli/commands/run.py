@@ -12,7 +12,7 @@ from cli.deployment import Choice
 from cli.errors import EXIT_OK
 from cli.execution import Session, document, exit_code, show_output
 from cli.model import Run, run_of
-from cli.options import Arn, JsonFlag, NoWait, Region, Stack
+from cli.options import Arn, EngineName, JsonFlag, NoWait, Region, Stack
 from cli.ports import ports
 from cli.run_id import new_run_id, require_id
 from cli.terminal import terminal
@@ -33,6 +33,10 @@ if it parses as JSON, and else text
 
 JSON is strict (no NaN, no key twice, no lone surrogate), everything is UTF-8 (a byte order mark is dropped), and
 the limit is 262144 bytes (256 KiB) as compact JSON. Without `--input` the input is null.
+
+What `--engine` takes: `dynamodb`, the table and its workers; or `stepfunctions`, the same definition as a Step
+Functions state machine (`orchestra asl WORKFLOW` shows it). The tasks are given the same, and the run ends the same;
+`orchestra compare WORKFLOW` shows what each takes.
 
 With `--json` the document is {"run_id", "workflow", "engine", "status", "output", "error", "started_at",
 "finished_at", "tasks"}; with `--no-wait` its output is null.
@@ -55,6 +59,9 @@ def run(
         str | None,
         typer.Option(metavar="ID", help="The run's id. Started again with the same input, it is the same run."),
     ] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option("--engine", help="What runs it; see above. Without it: dynamodb.")
+    ] = None,
     no_wait: NoWait = False,
     stack: Stack = None,
     orchestrator_arn: Arn = None,
@@ -68,7 +75,7 @@ def run(
     value = run_input.resolve(argument)
     choice = Choice(stack, orchestrator_arn, region)
     outside = ports(ctx)
-    session = Session(outside.connect(choice), terminal(as_json=as_json), outside.clock, choice.flags)
+    session = Session(outside.connect(choice), terminal(as_json=as_json), outside.clock, choice.flags, engine)
     chosen = run_id or new_run_id(workflow, outside.clock.now_ms(), outside.token())
     described = session.start(workflow, value, chosen)
     if no_wait:

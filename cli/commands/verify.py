@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -51,7 +50,7 @@ def verify(
         require_id("RUN", run_id)
     client = ports(ctx).connect(Choice(stack, orchestrator_arn, region))
     screen = terminal(as_json=as_json)
-    with _progress(screen) as tell:
+    with screen.progress("Checking") as tell:
         found = _checked(client, run_id, tell)
     if as_json:
         screen.answer(found)
@@ -89,16 +88,6 @@ def _so_far(found: Response) -> str:
 
 def _verdict(found: Response) -> str:
     return counted(len(found["violations"]), "violation") if found["violations"] else "no violations"
-
-
-@contextmanager
-def _progress(screen: Terminal) -> Iterator[Callable[[str], None]]:
-    """Give what shows how far it is: a line that changes, or nothing where none can."""
-    if screen.as_json or not screen.live:
-        yield lambda _text: None
-        return
-    with screen.console.status(Text("Checking")) as status:
-        yield lambda text: status.update(Text(text))
 
 
 def _show(found: Response, screen: Terminal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from typer.testing import CliRunner, Result
@@ -14,6 +14,9 @@ from cli.deployment import Choice
 from cli.errors import CliError
 from cli.main import app
 from cli.ports import Clock, Ports
+from orchestration.asl import compile_workflow
+from orchestration.workflow import Workflow
+from tests.support import shapes
 
 NOW = 1_795_473_060_000  # 2026-11-23 22:31:00 UTC
 RUN_ID = "abc-20261123-223100-x7k2q9"
@@ -122,6 +125,21 @@ def described(status: str = "RUNNING", *, tasks: dict[str, Any] | None = None, *
     }
 
 
+def compiled(workflow: Workflow) -> dict[str, Any]:
+    """Return what `asl` answers about a workflow."""
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:"
+    machine = compile_workflow(workflow, {name: arn + name for name in workflow.services})
+    return {
+        "name": workflow.name,
+        "version": workflow.version,
+        "definition": machine.definition,
+        "transitions": machine.transitions,
+        "barriers": [asdict(barrier) for barrier in machine.barriers],
+        "notes": list(machine.notes),
+        "bytes": len(machine.text.encode()),
+    }
+
+
 def document(run: dict[str, Any], output: Any) -> dict[str, Any]:
     """Return what a command that follows a run prints with --json."""
     keys = ("run_id", "workflow", "engine", "status", "error", "started_at", "finished_at", "tasks")
@@ -152,3 +170,4 @@ def done(started: int, took: int, attempts: int = 1) -> dict[str, Any]:
 
 
 ALL_DONE = abc(A=done(100, 200), B1=done(400, 300), B2=done(400, 1200), B3=done(450, 900), C=done(1700, 500))
+ABC_MACHINE = compiled(shapes.diamond())

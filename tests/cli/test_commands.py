@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.commands.demo import EXAMPLE
 from cli.deployment import Choice
 from cli.errors import NoDeployment, RemoteError
-from local.errors import LocalError
-from tests.cli.fake import ALL_DONE, NOW, RUN_ID, abc, call, described, document, done, task
+from tests.cli.fake import ABC_MACHINE, ALL_DONE, NOW, RUN_ID, abc, call, described, document, done, task
 
 START = {"action": "start", "workflow": "abc", "input": None, "run_id": RUN_ID}
 DESCRIBE = {"action": "describe", "run_id": RUN_ID}
@@ -279,17 +275,17 @@ def test_a_cursor_is_sent_as_it_is() -> None:
 def test_list_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [
         listed(error={"task": "B2", "name": "Boom", "message": "\x1b[31mtwo\nlines"}),
-        listed(run_id="r2", status="RUNNING", finished_at=None, started_at=NOW - 60_000),
+        listed(run_id="r2", engine="stepfunctions", status="RUNNING", finished_at=None, started_at=NOW - 60_000),
         listed(run_id="r3", status="RUNNING", finished_at=None, started_at=None),
     ]
     called = call("list", answers=[{"runs": runs, "cursor": "1#abc"}])
     lines = called.stdout.splitlines()
     assert called.exit_code == 0
     assert [line.split() for line in lines] == [
-        ["RUN", "WORKFLOW", "STATE", "STARTED", "TIME", "ERROR"],
-        [RUN_ID, "abc", "FAILED", *lines[1].split()[3:5], "2.3s", "B2:", "Boom:", "two", "lines"],
-        ["r2", "abc", "RUNNING", *lines[2].split()[3:5], "1m", "00s"],
-        ["r3", "abc", "RUNNING", "-"],
+        ["RUN", "WORKFLOW", "ENGINE", "STATE", "STARTED", "TIME", "ERROR"],
+        [RUN_ID, "abc", "dynamodb", "FAILED", *lines[1].split()[4:6], "2.3s", "B2:", "Boom:", "two", "lines"],
+        ["r2", "abc", "stepfunctions", "RUNNING", *lines[2].split()[4:6], "1m", "00s"],
+        ["r3", "abc", "dynamodb", "RUNNING", "-"],
         ["There", "are", "more:", "--cursor", "'1#abc'"],
     ]
 
@@ -321,18 +317,19 @@ def test_output_of_a_task() -> None:
 
 # workflows, register
 
+BOTH = ["dynamodb", "stepfunctions"]
 FLOWS = [
-    {"name": "abc", "version": "0123456789abcdef", "tasks": 5, "source": "declared"},
-    {"name": "fan-out", "version": "fedcba9876543210", "tasks": 62, "source": "registered"},
+    {"name": "abc", "version": "0123456789abcdef", "tasks": 5, "source": "declared", "engines": BOTH},
+    {"name": "fan-out", "version": "fedcba9876543210", "tasks": 62, "source": "registered", "engines": ["dynamodb"]},
 ]
 
 
 def test_workflows() -> None:
     called = call("workflows", answers=[{"workflows": FLOWS}])
     assert called.stdout.splitlines() == [
-        "WORKFLOW  TASKS  SOURCE      VERSION",
-        "abc           5  declared    0123456789ab",
-        "fan-out      62  registered  fedcba987654",
+        "WORKFLOW  TASKS  SOURCE      VERSION       ENGINES",
+        "abc           5  declared    0123456789ab  dynamodb, stepfunctions",
+        "fan-out      62  registered  fedcba987654  dynamodb",
     ]
     assert call("workflows", "--json", answers=[{"workflows": FLOWS}]).document == {"workflows": FLOWS}
     assert call("workflows", "--stack", "dev", answers=[{"workflows": []}]).stdout == (
@@ -358,57 +355,6 @@ def test_register(*, created: bool, first_line: str, tmp_path: Path) -> None:
     assert (called.document, called.requests) == (answer, [{"action": "register", "definition": {"name": "x"}}])
 
 
-# demo
-
-
-def test_demo_brings_the_stack_up_runs_abc_and_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ORCHESTRA_STACK", "elsewhere")
-    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
-    order: list[str] = []
-    found = {"summary": "268 words", "counts": {"words": 268}}
-
-    def bring_up(say: Callable[[str], None]) -> None:
-        say("create table")
-        order.append("up")
-
-    called = call("demo", answers=[started(), ENDED, out(found)], bring_up=bring_up)
-    assert (called.exit_code, called.stderr, order) == (0, "", ["up"])
-    assert called.choices == [Choice(stack="local")]
-    assert called.requests == [{**START, "input": EXAMPLE.read_text()}, DESCRIBE, OUTPUT]
-    report = called.stdout.split("\n✓ SUCCEEDED")[1].splitlines()
-    assert [line.rstrip() for line in report[1:6]] == ["", "268 words", "", "counts  words 268", ""]
-    assert report[6] == "Try next"
-    assert f"orchestra status {RUN_ID}" in report[7]
-
-
-def test_demo_says_how_to_put_the_command_on_the_path_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _name: None)
-    called = call("demo", answers=[started(), ENDED, out({"n": 1})])
-    (line,) = (line for line in called.stdout.splitlines() if "puts orchestra on the path" in line)
-    assert line.split()[0] == "."
-    assert line.split()[1].endswith("bin/activate")
-
-
-def test_demo_json_is_that_of_run() -> None:
-    called = call("demo", "--json", answers=[started(), ENDED, out({"n": 1})])
-    assert (called.exit_code, called.document) == (0, document(ENDED, {"n": 1}))
-
-
-def test_a_demo_that_fails_exits_with_1() -> None:
-    called = call("demo", answers=[started(), FAILED])
-    assert called.exit_code == 1
-    assert "✗ A failed: Boom: bang" in called.stdout.splitlines()
-
-
-def test_a_local_stack_that_cannot_start_is_one_line() -> None:
-    def bring_up(_say: object) -> None:
-        raise LocalError("port 4566 is taken:\n  by another")
-
-    called = call("demo", "--json", bring_up=bring_up)
-    assert called.exit_code == 1
-    assert called.document == {"error": {"code": "LocalTarget", "message": "port 4566 is taken: by another"}}
-
-
 # whatever else
 
 
@@ -423,7 +369,8 @@ def test_a_bug_is_one_line_and_a_traceback_only_on_demand(debug: str) -> None:
 
 
 def test_every_command_has_json_and_documents_its_exit_codes() -> None:
-    alone = ("demo", "run", "status", "list", "output", "workflows", "register", "cancel", "redrive", "verify")
+    runs = ("demo", "run", "status", "list", "output", "cancel", "redrive", "verify", "compare")
+    alone = (*runs, "workflows", "register", "asl")
     for command in (*((name,) for name in alone), *(("dlq", verb) for verb in ("list", "show", "redrive"))):
         called = call(*command, "--help")
         assert called.exit_code == 0
@@ -441,6 +388,9 @@ def test_every_command_has_json_and_documents_its_exit_codes() -> None:
         (("status", RUN_ID), ENDED),
         (("list",), {"runs": [listed()], "cursor": None}),
         (("workflows",), {"workflows": FLOWS}),
+        (("asl", "--help"), None),
+        (("asl", "abc", "--summary"), ABC_MACHINE),
+        (("compare", "--help"), None),
         (("verify", "--all"), {"checked": 2_000, "violations": [], "cursor": None}),
         (("dlq", "list"), {"letters": [{"id": "m-1", "run_id": RUN_ID, "reason": "none"}], "queues": []}),
         (("dlq", "show", "m-1"), {"letter": {"id": "m-1", "body": "{}"}}),
@@ -461,7 +411,15 @@ HOSTILE = "=1\x1b[31mred\x07\u202e\n<script> [/bold] [link=x]"
     [
         (("list",), {"runs": [listed(run_id=HOSTILE, workflow=HOSTILE, status=HOSTILE)], "cursor": HOSTILE}),
         (("list",), {"runs": [listed(error={"task": HOSTILE, "name": HOSTILE, "message": HOSTILE})], "cursor": None}),
-        (("workflows",), {"workflows": [dict.fromkeys(("name", "version", "tasks", "source"), HOSTILE)]}),
+        (
+            ("workflows",),
+            {"workflows": [{**dict.fromkeys(("name", "version", "tasks", "source"), HOSTILE), "engines": [HOSTILE]}]},
+        ),
+        (("asl", "x", "--summary"), {**ABC_MACHINE, "name": HOSTILE, "version": HOSTILE, "notes": [HOSTILE]}),
+        (
+            ("asl", "x", "--summary"),
+            {**ABC_MACHINE, "barriers": [{"first": [HOSTILE], "then": [HOSTILE], "waits": [[HOSTILE, HOSTILE]]}]},
+        ),
         (("status", "r"), described(HOSTILE, run_id=HOSTILE, workflow=HOSTILE, engine=HOSTILE)),
         (("output", "r"), out(HOSTILE)),
         (

@@ -11,6 +11,7 @@ import pytest
 
 from cli.deployment import Choice, Target, find
 from cli.errors import BadInput, CliError, NoDeployment
+from cli.ports import connect
 from local import deployment as local_deployment
 from local.deployment import Deployment
 
@@ -224,3 +225,12 @@ def test_a_pulumi_that_cannot_be_run(machine: Machine) -> None:
 )
 def test_the_next_command_names_the_same_deployment(choice: Choice, flags: str) -> None:
     assert choice.flags == flags
+
+
+@pytest.mark.parametrize("credentials", [None, ("test", "test")])
+def test_a_client_knows_whether_it_talks_to_this_machine(
+    credentials: tuple[str, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.deployment.find", lambda _choice: Target(ARN, "eu-central-1", credentials=credentials))
+    monkeypatch.setattr("cli.aws.sender", lambda _target: lambda _request: None)
+    assert connect(Choice()).local is (credentials is not None)

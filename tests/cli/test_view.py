@@ -34,7 +34,7 @@ def screen(run: Run, width: int | None, height: int = 24, look: Any = UNICODE) -
 
 def test_a_run_at_80_columns() -> None:
     assert screen(halfway(), 80) == [
-        "abc  abc-20261123-223100-x7k2q9",
+        "abc  abc-20261123-223100-x7k2q9  dynamodb",
         "",
         "✓ A      a   succeeded             200ms    ━━━━",
         "├─ ✓ B1  b1  succeeded             300ms          ━━━━━━",
@@ -49,7 +49,7 @@ def test_a_run_at_80_columns() -> None:
 
 def test_a_run_without_unicode_at_40_columns() -> None:
     assert screen(halfway(), 40, look=ASCII) == [
-        "abc  abc-20261123-223100-x7k2q9",
+        "abc  abc-20261123-223100-x7k2q9  dynamod",
         "",
         "+ A      a   succeeded             200ms",
         "|- + B1  b1  succeeded             300ms",
@@ -127,7 +127,7 @@ def test_a_canceling_run_without_unicode_at_36_columns() -> None:
         **{t: {"status": "CANCELED", "finished_at": NOW + 600} for t in ("B2", "B3", "C")},
     )
     assert screen(run_of(described("CANCELING", tasks=tasks)), 36, look=ASCII) == [
-        "abc  abc-20261123-223100-x7k2q9",
+        "abc  abc-20261123-223100-x7k2q9  dyn",
         "",
         "+ A      a   succeeded  200ms",
         "|- > B1  b1  running     1.5s",

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from orchestration.asl import compile_workflow
 from orchestration.workflow import Workflow
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["fail-fast", "fan-out", "retry", "two-readers"]
+NAMES = ["crossed", "fail-fast", "fan-out", "retry", "two-readers"]
 Call = Callable[[str, object], Any]
 
 
@@ -50,6 +51,20 @@ def test_the_definition_is_valid_and_its_services_exist(name: str) -> None:
     workflow = definition(name)
     assert workflow.name == name
     assert workflow.services <= {path.name for path in (ROOT / "services").iterdir()}
+
+
+def test_crossed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr("time.sleep", naps.append)
+    answers = run(call, definition("crossed"))
+    assert {task_id: answer["output"] for task_id, answer in answers.items()} == {
+        "Price": 100,
+        "Stock": 7,
+        "Label": "costs 100",
+        "Offer": "7 at 100",
+    }
+    assert sorted(naps) == [1, 1, 2, 2]
+    assert len(compile_workflow(definition("crossed"), {"probe": "arn"}).barriers) == 1
 
 
 def test_fan_out(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
