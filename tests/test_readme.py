@@ -98,7 +98,9 @@ def test_the_limits_are_those_of_the_code(row: str, limit: str) -> None:
     assert f"| {row} | {limit} |" in README
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md", "docs/reliability.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/engines.md", "docs/operations.md", "docs/parity.md", "docs/reliability.md"]
+)
 def test_every_file_and_heading_that_is_linked_is_there(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
@@ -121,7 +123,7 @@ def anchors(text: str) -> set[str]:
 def test_every_command_of_the_docs_is_one() -> None:
     """Each parses: its name is known, and so are its options."""
     command = get_command(app)
-    for page in ("README.md", "docs/operations.md", "docs/reliability.md"):
+    for page in ("README.md", "docs/engines.md", "docs/operations.md", "docs/reliability.md"):
         text = (ROOT / page).read_text("utf-8")
         shown = re.findall(r"^(?:\$ )?orchestra ([^#\n]+)", text, re.MULTILINE) + re.findall(
             r"`orchestra ([^`]+)`", text

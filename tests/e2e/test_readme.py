@@ -24,7 +24,7 @@ def test_run_your_own(system: System) -> None:
     if not examples.exists():
         examples.symlink_to(ROOT / "examples")
     lines = commands()
-    assert len(lines) == 7
+    assert len(lines) == 10
 
     for line in lines:
         newest = system.ask(action="list", limit=1)["runs"]
