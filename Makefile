@@ -9,7 +9,7 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 BIN := .venv/bin
 LOCKS := requirements.txt local/emulator.txt local/python-runtime.txt services/b3/requirements.txt
 
-.PHONY: help setup demo test simulate chaos check lock clean
+.PHONY: help setup demo test parity simulate chaos check lock clean
 
 help: ## say what each command does
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -19,6 +19,10 @@ demo: setup ## deploy to the local target and run A -> (B1, B2, B3) -> C on a re
 
 test: check ## set everything up, then lint, types and every test
 	@$(BIN)/pytest
+
+DAGS ?= 200
+parity: setup ## every scenario and DAGS=200 drawn workflows on both engines, and the table; minutes
+	@$(BIN)/python -m tests.parity --dags $(DAGS) $(if $(SEED),--seed $(SEED))
 
 SEEDS ?= 50000
 BASE ?= 0

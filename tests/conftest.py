@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import stack
 
 # How long an example takes says how busy the machine is, and no more.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,3 +22,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     narrowed = session.config.option.keyword or session.config.option.markexpr
     if whole and not narrowed and len(session.items) < MINIMUM_TESTS:
         raise pytest.UsageError(f"{len(session.items)} tests were collected, and there should be {MINIMUM_TESTS}")
+
+
+@pytest.fixture(scope="session")
+def deployed_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.System]:
+    """The program, deployed once for all tests that want it; they are in several folders."""
+    with stack.deployed(tmp_path_factory.mktemp("project")) as system:
+        yield system

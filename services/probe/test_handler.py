@@ -88,6 +88,12 @@ def test_it_sleeps_before_it_fails(slept: list[float]) -> None:
         {"fail": {"name": "A", "attempts": -1}},
         {"fail": {"name": "A", "attempts": 1.5}},
         {"fail": {"name": "A", "attempts": True}},
+        {"die": -1},
+        {"die": True},
+        {"die": 101},
+        {"size": 1},
+        {"size": 2.5},
+        {"size": 10_000_001},
     ],
 )
 def test_what_cannot_be_followed_is_refused_before_anything_is_done(
@@ -97,3 +103,66 @@ def test_what_cannot_be_followed_is_refused_before_anything_is_done(
         with pytest.raises(InvalidDirective, match=rf"^{next(iter(directives))}[^\n]*$"):
             handler(given, None)
     assert slept == []
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(probe.os, "_exit", leave)
+
+
+@pytest.mark.usefixtures("exits")
+def test_it_dies_as_often_as_it_is_told() -> None:
+    params = {"die": 2, "return": "alive"}
+    for attempt in (1, 2):
+        with pytest.raises(SystemExit):
+            handler(event(params=params, attempt=attempt), None)
+    assert handler(event(params=params, attempt=3), None) == "alive"
+
+
+@pytest.mark.parametrize("size", [2, 3, 262_144])
+def test_a_size_is_that_of_the_json(size: int) -> None:
+    assert len(json.dumps(handler(event({"size": size}), None))) == size
+
+
+def of_a_run(run_id: str, **changed: Any) -> dict[str, Any]:
+    key = f"{run_id}/T"
+    return {**event({"digest": True, "x": 1}), "run_id": run_id, "idempotency_key": key, "deadline_at": 1, **changed}
+
+
+def test_a_digest_is_the_same_in_every_run() -> None:
+    seen = handler(of_a_run("r-1"), None)
+    assert seen == {"event": probe.digest(of_a_run("r-1")), "return": None}
+    assert len(seen["event"]) == 64
+    assert handler(of_a_run("r-2", deadline_at=2), None) == seen
+    assert handler(of_a_run("r-1", input={"x": 1.0, "digest": True}), None) == seen
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"task_id": "U"},
+        {"attempt": 2},
+        {"params": {"x": 1}},
+        {"params": {"x": None}},
+        {"input": {"digest": True, "x": True}},
+        {"input": {"digest": True, "x": 1.5}},
+        {"input": {"digest": True, "x": "1"}},
+        {"upstream": {"A": None}},
+        {"idempotency_key": "r-1/U"},
+        {"idempotency_key": "r-2/T"},
+        {"more": None},
+    ],
+)
+def test_a_digest_tells_every_other_difference(changed: dict[str, Any]) -> None:
+    assert handler(of_a_run("r-1", **changed), None) != handler(of_a_run("r-1"), None)
+
+
+def test_a_digest_goes_with_a_value_and_with_a_failure() -> None:
+    told = of_a_run("r-1", params={"return": 7, "fail": {"name": "Broken", "attempts": 1}})
+    with pytest.raises(Exception, match=rf"^asked to fail \(event {probe.digest(told)}\)$"):
+        handler(told, None)
+    again = {**told, "attempt": 2}
+    assert handler(again, None) == {"event": probe.digest(again), "return": 7}
