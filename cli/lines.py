@@ -22,12 +22,22 @@ def changes(before: Run | None, after: Run, look: Look) -> list[Text]:
         # PENDING: nothing has happened to it, or a redrive undid what had.
         if task.status != "PENDING" and known.get(task.id) != (task.status, task.attempts)
     ]
-    lines = [_change(task, when - at, look) for when, task in sorted(changed, key=lambda change: change[0])]
+    changed.sort(key=lambda change: change[0])
+    lines = [_change(task, when - at, look) for when, task in changed]
     if before is None or before.status != after.status:
-        ended = (after.finished_at or at) - at
-        line = _stamped(ended, clean(after.run_id), clean(after.status), look)
-        lines.insert(len(lines) if after.status in TERMINAL else 0, line)
+        seen = at if before is None else max([at, *(when for when, _ in changed)])
+        turned = _turned_at(after) or seen
+        earlier = 0 if turned == at else sum(when <= turned for when, _ in changed)
+        line = _stamped(turned - at, clean(after.run_id), clean(after.status), look)
+        lines.insert(len(lines) if after.status in TERMINAL else earlier, line)
     return lines
+
+
+def _turned_at(run: Run) -> int | None:
+    """Return when the run came to the state that it is in, as far as is known: of a cancel only its end is."""
+    if run.finished_at is not None or run.error is None:
+        return run.finished_at
+    return next((task.finished_at for task in run.tasks if task.id == run.error.task), None)
 
 
 def _changed_at(task: Task) -> int | None:

@@ -33,12 +33,17 @@ class Plan:
 def plan(session: Session, workflow: str) -> Plan:
     """Return what a comparison needs to know before it starts anything. Raises BadInput or Refused."""
     compiled = session.client.asl(workflow)
-    entry: Response = next((e for e in session.client.workflows()["workflows"] if e.get("name") == workflow), {})
-    if STEPFUNCTIONS not in (entry.get("engines") or ()):
+    known = session.client.workflows()
+    if STEPFUNCTIONS in (known.get("unrecorded") or ()):
         raise BadInput(
-            f"WORKFLOW: {workflow!r} has no state machine of its version; "
-            f"make it with: orchestra register FILE --engine {STEPFUNCTIONS}{session.flags}"
+            "its state machines are EXPRESS (its setting flowType), and nothing is kept of their runs to be compared"
         )
+    entry: Response = next((e for e in known["workflows"] if e.get("name") == workflow), {})
+    if STEPFUNCTIONS not in (entry.get("engines") or ()):
+        mend = f"make it with: orchestra register FILE --engine {STEPFUNCTIONS}{session.flags}"
+        if entry.get("source") == "declared":
+            mend = "the deployed program makes none of it (its setting flowType)"
+        raise BadInput(f"WORKFLOW: {workflow!r} has no state machine of its version; {mend}")
     return Plan(
         workflow=workflow,
         version=str(compiled.get("version") or ""),

@@ -36,7 +36,7 @@ def remarks(found: Response) -> list[Text]:
     """Return a line for each barrier and note; without any, one that says that nothing was given up."""
     barriers = found.get("barriers") or []
     lines = [line for barrier in barriers for line in _barrier(barrier)]
-    lines += _cost(found.get("definition"), barriers)
+    lines += _cost(found.get("longest_chain"), barriers)
     if not barriers:
         lines.append(Text("No parallelism is given up", "dim"))
     return lines + [Text.assemble(("differs: ", "yellow"), clean(note)) for note in found.get("notes") or []]
@@ -57,50 +57,17 @@ def _barrier(barrier: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"  and so do {counted(len(waits) - len(shown), 'more task')}", "dim")
 
 
-def _cost(definition: Json, barriers: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def _cost(chain: Json, barriers: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
     """Yield what the barriers cost, as far as it can be said: no run is faster than its longest chain of tasks."""
     costs = []
     if lost := sum(barrier.get("lost", 0) for barrier in barriers):
         costs.append(f"{counted(lost, 'pair')} of tasks can no longer run at the same time")
-    if barriers and isinstance(definition, dict):
-        asked, built = longest_chain(graph_of(definition)), longest_way(definition)
+    if barriers and isinstance(chain, dict):
+        asked, built = chain["workflow"], chain["machine"]
         longer = f"is {built} instead of {asked}" if built > asked else f"stays {asked}"
         costs.append(f"the longest chain of tasks {longer}")
     if costs:
         yield Text.assemble(("costs: ", "yellow"), "; ".join(costs))
-
-
-def graph_of(definition: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return for each task those whose outputs it is given: exactly those that its definition waits for."""
-    return {
-        name: tuple(state["Arguments"]["upstream"])
-        for name, state in _states(definition)
-        if state.get("Type") == "Task"
-    }
-
-
-def longest_chain(after: Mapping[str, Sequence[str]]) -> int:
-    """Return how many tasks are on the longest path. The graph has no cycle, and may be thousands of tasks deep."""
-    depth: dict[str, int] = {}
-    for root in after:
-        stack = [root]
-        while stack:
-            task = stack[-1]
-            unknown = [other for other in after.get(task, ()) if other not in depth]
-            if unknown:
-                stack += unknown
-            else:
-                depth[task] = 1 + max((depth[other] for other in after.get(task, ())), default=0)
-                stack.pop()
-    return max(depth.values(), default=0)
-
-
-def longest_way(machine: Mapping[str, Any]) -> int:
-    """Return how many tasks are on the longest way through a machine: states in turn, branches side by side."""
-    return sum(
-        max(longest_way(branch) for branch in state["Branches"]) if state.get("Branches") else 1
-        for state in machine["States"].values()
-    )
 
 
 def _states(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

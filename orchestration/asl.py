@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
-from orchestration import jsonata, payload, retriers, series_parallel, trees
+from orchestration import graph, jsonata, payload, retriers, series_parallel, trees
 from orchestration.errors import PayloadError, WorkflowError
 from orchestration.payload import Json
 from orchestration.series_parallel import Barrier, TooDeep
@@ -37,6 +37,7 @@ _COMMENT = re.compile(r"Orchestra: [A-Za-z0-9_-]{1,64}, version ([0-9a-f]{64})")
 class Compiled:
     """A state machine, and what it does otherwise than the workflow says."""
 
+    workflow: Workflow
     definition: dict[str, Json]
     tree: Tree
     barriers: tuple[Barrier, ...]
@@ -59,6 +60,28 @@ class Compiled:
         """How many tasks the longest way through the machine has."""
         return trees.depth(self.tree)
 
+    def losses(self) -> dict[str, Json]:
+        """Return what is otherwise than the workflow says, as the Orchestrator and the command line tell it.
+
+        `longest_chain` has how many tasks follow each other at most, as the workflow says and as the machine does it.
+        """
+        asked = graph.longest_path({task_id: task.after for task_id, task in self.workflow.tasks.items()})
+        return {
+            "barriers": [asdict(barrier) for barrier in self.barriers],
+            "longest_chain": {"workflow": asked, "machine": self.longest},
+            "notes": list(self.notes),
+        }
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "name": self.workflow.name,
+            "version": self.workflow.version,
+            "definition": self.definition,
+            "transitions": self.transitions,
+            "bytes": len(self.text.encode()),
+            **self.losses(),
+        }
+
 
 def compile_workflow(workflow: Workflow, functions: Mapping[str, str]) -> Compiled:
     """Return the state machine of a workflow. `functions` has the ARN of each service's function.
@@ -76,7 +99,7 @@ def compile_workflow(workflow: Workflow, functions: Mapping[str, str]) -> Compil
         raise WorkflowError(
             "tasks", f"are nested more than {MAX_NESTING} branches deep as a state machine; use the engine dynamodb"
         ) from None
-    compiled = Compiled(compiler.machine(plan.tree), plan.tree, plan.barriers, tuple(_notes(workflow)))
+    compiled = Compiled(workflow, compiler.machine(plan.tree), plan.tree, plan.barriers, tuple(_notes(workflow)))
     _require_size(len(compiled.text.encode()))
     return compiled
 
@@ -206,9 +229,11 @@ class _Compiler:
 
     def _variable(self, task_id: str) -> str:
         """Return a name that no other variable of the machine has; the prefix keeps JSONata's functions out of it."""
-        name = "out_" + task_id.replace("-", "_")
+        name = first = "out_" + task_id.replace("-", "_")
+        number = 1
         while name in self._taken:
-            name += "_"
+            number += 1
+            name = f"{first}_{number}"
         self._taken.add(name)
         return name
 

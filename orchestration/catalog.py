@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from orchestration import codec, payload
@@ -36,7 +36,8 @@ class Definitions(Protocol):
 
     def get_registration(self, name: str) -> Entry | None: ...
 
-    def put_registration(self, entry: Entry) -> None: ...
+    def put_registration(self, entry: Entry) -> None:
+        """Store an entry. One without `flow` leaves the version of the state machine as it is stored."""
 
     def registrations(self) -> Iterator[Entry]: ...
 
@@ -85,9 +86,9 @@ class Catalog:
         `flow`: its state machine has been given this version too; else that keeps the one that it has.
         """
         before = self._definitions.get_registration(workflow.name)
-        machine = workflow.version if flow else before.flow if before else None
+        machine = workflow.version if flow else None
         entry = Entry(workflow.name, workflow.version, len(workflow.tasks), "registered", machine)
-        if before == entry:
+        if before is not None and before == replace(entry, flow=machine or before.flow):
             return False
         self.keep(workflow)
         self._definitions.put_registration(entry)
@@ -136,7 +137,17 @@ class DynamoDefinitions:
         return _entry(item) if item else None
 
     def put_registration(self, entry: Entry) -> None:
-        self._put(codec.encode_registration(entry.name, entry.version, entry.tasks, entry.flow))
+        # An update, and not a put of what was read before: somebody else may have given it a state machine since.
+        item = codec.encode_registration(entry.name, entry.version, entry.tasks, entry.flow)
+        key = codec.registration_key(entry.name)
+        fields = {name: value for name, value in item.items() if name not in key}
+        self._client.update_item(
+            TableName=self._table,
+            Key=key,
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
+            ExpressionAttributeNames={f"#{name}": name for name in fields},
+            ExpressionAttributeValues={f":{name}": value for name, value in fields.items()},
+        )
 
     def registrations(self) -> Iterator[Entry]:
         pages = self._client.get_paginator("query").paginate(

@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestration import payload, retry
 from orchestration.model import TERMINAL_TASK, Failure, Run, RunStatus, TaskState, TaskStatus
+from orchestration.retriers import QUERY_FAILED
 from orchestration.tasks import NOT_RUN, failure_of
 from orchestration.workflow import Task, Workflow
 
@@ -148,7 +149,7 @@ def read(
     for event in events:
         history.add(event)
     if run.status is RunStatus.RUNNING:
-        return run, history.tasks
+        return run, {task_id: _again(task) for task_id, task in history.tasks.items()}
     if execution.status is ExecutionStatus.TIMED_OUT:
         history.time_out(run)
     failed = history.failed if run.status is RunStatus.FAILED else None
@@ -212,7 +213,7 @@ def _moved(task: TaskState, event: Event, definition: Task) -> TaskState:
             changes = {
                 "status": TaskStatus.RUNNING,
                 "attempt": task.attempt + 1,
-                "ready_at": task.finished_at or task.ready_at or event.at,  # the end of the attempt before it
+                "ready_at": _again(task).ready_at or event.at,
                 "started_at": event.at,
                 "finished_at": None,
             }
@@ -223,8 +224,9 @@ def _moved(task: TaskState, event: Event, definition: Task) -> TaskState:
             changes = {"finished_at": event.at, "output": event.output, "error": None}
         case "TaskStateExited":
             changes = {"status": TaskStatus.SUCCEEDED, "finished_at": task.finished_at or event.at}
-        case "EvaluationFailed" if definition.total_timeout_s is not None:
-            # Of all expressions only that of the time that is left can fail: it is up (orchestration/asl.py).
+        case "EvaluationFailed" if definition.total_timeout_s is not None and event.error == QUERY_FAILED:
+            # Of all expressions only that of the time that is left has no value: it is up (orchestration/asl.py).
+            # One whose value is too large for a variable fails with States.DataLimitExceeded.
             late = Failure(retry.TIMEOUT, f"not done within its {definition.total_timeout_s} s")
             changes = {
                 "status": TaskStatus.READY,
@@ -233,13 +235,21 @@ def _moved(task: TaskState, event: Event, definition: Task) -> TaskState:
             }
         case failed if failed in FAILURES:
             name = retry.TIMEOUT if failed.endswith("TimedOut") else event.error
+            error = failure(name, event.cause)
+            if error.name == retry.TIMEOUT and not error.message:
+                error = replace(error, message=f"no result after {definition.timeout_s} s")
             changes = {
                 "status": TaskStatus.READY,
                 "released": min(task.released + (name in BUSY), task.attempt),
-                "error": failure(name, event.cause),
+                "error": error,
                 "finished_at": event.at,
             }
     return replace(task, **changes)
+
+
+def _again(task: TaskState) -> TaskState:
+    """Return a task as it waits for another attempt, if it does: since the end of the one before."""
+    return replace(task, ready_at=task.finished_at) if task.status is TaskStatus.READY and task.finished_at else task
 
 
 def _ended(task: TaskState, run: Run, workflow: Workflow, failed: str | None) -> TaskState:
@@ -248,9 +258,13 @@ def _ended(task: TaskState, run: Run, workflow: Workflow, failed: str | None) ->
         return replace(task, status=TaskStatus.SUCCEEDED, error=None)
     if task.task_id == failed or _is_given_up(task, workflow):
         error = task.error or run.error or Failure("Unknown", "")
-        if error.name == retry.TIMEOUT and not error.message:
-            error = replace(error, message=f"no result in time: timeout_s is {workflow.tasks[task.task_id].timeout_s}")
-        return replace(task, status=TaskStatus.FAILED, error=replace(error, task=None), output=None)
+        return replace(
+            task,
+            status=TaskStatus.FAILED,
+            error=replace(error, task=None),
+            output=None,
+            finished_at=task.finished_at or run.finished_at,
+        )
     if task.status in TERMINAL_TASK:
         return task
     return replace(task, status=TaskStatus.CANCELED, finished_at=run.finished_at, output=None)

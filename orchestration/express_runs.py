@@ -6,8 +6,8 @@ Step Functions keeps no record of such an execution but its log, runs it at leas
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import ClassVar, NoReturn
 
 from orchestration.catalog import Entry
 from orchestration.errors import NoSuchRun
@@ -21,6 +21,7 @@ from orchestration.workflow import Workflow
 class ExpressRuns:
     """`log_group` names the log group of a workflow's machine."""
 
+    recorded: ClassVar[bool] = False
     flows: FlowRuns
     log_group: Callable[[Entry], str]
 
@@ -32,7 +33,9 @@ class ExpressRuns:
 
     def start(self, workflow: Workflow, run_id: str, text: str) -> Seen:
         """Start an execution. Who asks twice gets two."""
-        return self.flows.begin(workflow, run_id, text)
+        seen = self.flows.begin(workflow, run_id, text)
+        entry = self.flows.catalog.entry(workflow.name)
+        return replace(seen, log_group=self.log_group(entry)) if entry else seen
 
     def look(self, run_id: str) -> NoReturn:
         raise self._no_record(run_id)
@@ -54,6 +57,6 @@ class ExpressRuns:
         named = named_in(run_id, entries)
         log = f"the log group {self.log_group(entries[named[0]])}" if named else "its workflow's log group"
         return NoSuchRun(
-            f"run_id: there is no record of {run_id!r}: of an execution of an EXPRESS flow Step Functions keeps nothing"
-            f" but its log, in {log}"
+            f"run_id: there is no run {run_id!r} in the table, and of an execution of an EXPRESS flow Step Functions"
+            f" keeps nothing but its log, in {log}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from orchestration import asl, executions, payload, views
 from orchestration.catalog import Catalog, Entry
@@ -32,6 +32,7 @@ class FlowRuns:
     `registers` says whether this deployment has machines of registered workflows besides those of declared ones.
     """
 
+    recorded: ClassVar[bool] = True
     flows: Flows
     catalog: Catalog
     table: Store  # the other engine's, whose ids are not taken again
@@ -55,8 +56,11 @@ class FlowRuns:
 
     def start(self, workflow: Workflow, run_id: str, text: str) -> Seen:
         entry = self.catalog.entry(workflow.name)
-        found = self.flows.find(workflow.name, run_id) if entry and self.has_machine(entry) else None
-        return self._found(found, text) if found else self.begin(workflow, run_id, text)
+        if entry and self.has_machine(entry):
+            if found := self.flows.find(workflow.name, run_id):
+                return self._found(found, text)
+            self._require_untaken(workflow, run_id)
+        return self.begin(workflow, run_id, text)
 
     def begin(self, workflow: Workflow, run_id: str, text: str) -> Seen:
         """Start an execution of an id that was not found. Raises Conflict if another run has it, or nothing can run."""
@@ -86,9 +90,10 @@ class FlowRuns:
         run = self._run(execution)
         if run.status is not RunStatus.RUNNING:
             return Asked(run, changed=False, ended=False)
-        stopped_at = self.flows.stop(execution)
-        canceled = replace(execution, status=ExecutionStatus.ABORTED, finished_at=stopped_at)
-        return Asked(self._run(canceled), changed=True, ended=False)
+        self.flows.stop(execution)
+        # It may have ended by itself in between: then nothing was stopped.
+        now = self._run(self._require(run_id, [run.workflow]))
+        return Asked(now, changed=now.status not in {RunStatus.SUCCEEDED, RunStatus.FAILED}, ended=False)
 
     def redrive(self, run_id: str, from_task: str | None, epoch: int | None) -> Asked:
         """Let an ended execution go on where it ended: what succeeded is not invoked again."""
@@ -189,11 +194,27 @@ class FlowRuns:
             raise views.no_such_run(run_id)
         return execution
 
+    def _require_untaken(self, workflow: Workflow, run_id: str) -> None:
+        """Raise Conflict if the id is that of a run of another workflow: to Step Functions these are two names.
+
+        An id that begins with the workflow's own name, as those do that are made here, is found there first. So nothing
+        is asked about it, and such a start costs the same however many workflows there are.
+        """
+        if named_in(run_id, [workflow.name]):
+            return
+        others = [e.name for e in self.catalog.entries() if e.name != workflow.name and self.has_machine(e)]
+        found = in_parallel(lambda name: self.flows.find(name, run_id), others)
+        if taken := next((execution for execution in found if execution), None):
+            raise Conflict(f"run_id: {run_id!r} is a run of the workflow {taken.workflow!r} already; use another id")
+
     def _require_startable(self, workflow: Workflow, run_id: str) -> None:
         entry = self.catalog.entry(workflow.name)
         if entry is None or not self.has_machine(entry):
-            declared = self.catalog.is_declared(workflow.name)
-            mend = "the deployed program makes none of it" if declared else f"{REGISTER} makes one"
+            mend = f"{REGISTER} makes one"
+            if self.catalog.is_declared(workflow.name):
+                mend = "the deployed program makes none of it (its setting flowType)"
+            elif not self.registers:
+                mend = "the deployment makes none of registered workflows (its setting registerFlows)"
             raise Conflict(f"workflow: {workflow.name!r} has no state machine; {mend}")
         if entry.flow != workflow.version:
             raise Conflict(

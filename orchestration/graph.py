@@ -32,6 +32,26 @@ def shortest_cycle(after: Mapping[str, Iterable[str]]) -> list[str] | None:
     return best[start:] + best[:start]
 
 
+def longest_path(after: Mapping[str, Iterable[str]]) -> int:
+    """Return how many nodes the longest way through a graph without cycles has."""
+    waiting = {node: set(dependencies) for node, dependencies in after.items()}
+    forward: dict[str, list[str]] = {node: [] for node in after}
+    for node, dependencies in waiting.items():
+        for dependency in dependencies:
+            forward[dependency].append(node)
+    reached, level = 0, [node for node, dependencies in waiting.items() if not dependencies]
+    while level:
+        reached += 1
+        following = []
+        for node in level:
+            for other in forward[node]:
+                waiting[other].discard(node)
+                if not waiting[other]:
+                    following.append(other)
+        level = following
+    return reached
+
+
 def _peel(forward: dict[str, set[str]], backward: dict[str, set[str]], suspects: list[str]) -> None:
     """Remove the nodes that no cycle can pass: those with no way in or no way out."""
     while suspects:

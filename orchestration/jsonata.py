@@ -13,6 +13,9 @@ from orchestration.payload import Json
 
 MAX_EXACT_INT = 2**53
 """JSONata's numbers are doubles, so that a larger whole number may not be one."""
+MAX_LEVELS = 64
+"""Of lists and objects within each other in an expression. AWS evaluates about 100, and fails the task beyond that.
+Source: measured on AWS, github.com/floci-io/floci/issues/2737 (2026); its documentation names no number."""
 
 
 def literal(at: str, value: Json) -> Json:
@@ -38,7 +41,21 @@ def _expression(at: str, value: Json) -> str:
         raise WorkflowError(
             at, f"has a whole number beyond {MAX_EXACT_INT} in an object with a key such as x.$; pass it as a string"
         )
+    if _levels(value) > MAX_LEVELS:
+        raise WorkflowError(
+            at, f"is nested more than {MAX_LEVELS} levels deep in an object with a key such as x.$; rename the key"
+        )
     return "{% " + payload.compact(value).replace("%", "\\u0025") + " %}"
+
+
+def _levels(value: Json) -> int:
+    match value:
+        case dict():
+            return 1 + max(map(_levels, value.values()), default=0)
+        case list():
+            return 1 + max(map(_levels, value), default=0)
+        case _:
+            return 0
 
 
 def _plain(value: Json) -> Iterator[Json]:

@@ -10,7 +10,6 @@ from orchestration.catalog import Catalog
 from orchestration.executions import ENGINE
 from orchestration.flows import Flows
 from orchestration.payload import Json
-from orchestration.series_parallel import Barrier
 from orchestration.workflow import Workflow
 
 
@@ -24,16 +23,7 @@ class Machines:
 
     def show(self, workflow: Workflow) -> dict[str, Json]:
         """Return a workflow's definition in Amazon States Language, and what it costs and gives up."""
-        compiled = asl.compile_workflow(workflow, self.functions)
-        return {
-            "name": workflow.name,
-            "version": workflow.version,
-            "definition": compiled.definition,
-            "transitions": compiled.transitions,
-            "barriers": [_shown(barrier) for barrier in compiled.barriers],
-            "notes": list(compiled.notes),
-            "bytes": len(compiled.text.encode()),
-        }
+        return asl.compile_workflow(workflow, self.functions).to_json()
 
     def register(self, workflow: Workflow) -> dict[str, Json]:
         """Register a workflow for both engines. Raises Refused, and has then registered nothing."""
@@ -49,15 +39,5 @@ class Machines:
             "created": created or changed,
             "engine": ENGINE,
             "state_machine_arn": self.flows.machine_arn(workflow.name),
-            "barriers": [_shown(barrier) for barrier in compiled.barriers],
-            "notes": list(compiled.notes),
+            **compiled.losses(),
         }
-
-
-def _shown(barrier: Barrier) -> Json:
-    return {
-        "first": list(barrier.first),
-        "then": list(barrier.then),
-        "waits": [list(pair) for pair in barrier.waits],
-        "lost": barrier.lost,
-    }

@@ -96,7 +96,10 @@ class Requests:
         text = payload.dump(input, what="input")
         (chosen,) = self._chosen(engine)
         seen = chosen.start(self._to_start(chosen, workflow, run_id), run_id, text)
-        return {"run": views.describe(seen.run, seen.workflow, seen.tasks), "created": seen.created}
+        run = views.describe(seen.run, seen.workflow, seen.tasks)
+        if seen.log_group is not None:
+            run["log_group"] = seen.log_group
+        return {"run": run, "created": seen.created}
 
     def register(self, *, definition: Json, engine: Json = model.ENGINE) -> dict[str, Json]:
         self._chosen(engine)
@@ -146,13 +149,16 @@ class Requests:
         if workflow is not None:
             require_id("workflow", workflow)
             if workflow not in names:
-                raise NotFound(f"workflow: there is no {workflow!r}; there are {', '.join(names) or 'none'}")
+                raise NotFound(f"workflow: there is no {workflow!r}; there are {views.some(names) or 'none'}")
             names = [workflow]
         page = _find(chosen, names, status, limit, cursor)
         return {"runs": [views.summary(run) for run in page.runs], "cursor": page.cursor}
 
     def workflows(self) -> dict[str, Json]:
-        return {"workflows": [self._shown(entry) for entry in self.engine.catalog.entries()]}
+        return {
+            "workflows": [self._shown(entry) for entry in self.engine.catalog.entries()],
+            "unrecorded": [engine for engine, its in self.runs.items() if not its.recorded],
+        }
 
     def cancel(self, *, run_id: Json, engine: Json = None) -> dict[str, Json]:
         require_id("run_id", run_id)

@@ -31,8 +31,8 @@ INFRASTRUCTURE = (
 """What no task raises: Lambda, the connection or the function's process broke."""
 FUNCTION_TIMEOUT = "Sandbox.Timedout"
 QUERY_FAILED = "States.QueryEvaluationError"
-FINAL = (retry.DATA_LIMIT, QUERY_FAILED)
-"""What another attempt cannot mend. AWS's guide says that States.ALL leaves out the first; recordings differ."""
+FINAL = tuple(sorted({*retry.PERMANENT, QUERY_FAILED}))
+"""What another attempt cannot mend. AWS's guide says that States.ALL leaves out one of them; recordings differ."""
 
 
 def retriers(task: Task) -> list[Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from orchestration import views
 from orchestration.catalog import Entry
@@ -23,10 +23,13 @@ class Seen:
     tasks: Mapping[str, TaskState]
     workflow: Workflow
     created: bool = False
+    log_group: str | None = None  # where its log is, if nothing else will be known of it
 
 
 class Runs(Protocol):
     """Every method about one run raises NoSuchRun if this engine has none of that id."""
+
+    recorded: ClassVar[bool]  # whether anything is known of a run once it has been started
 
     def runs_of(self, entry: Entry) -> bool:
         """Tell whether a run of the current version of a workflow can be started."""
@@ -55,6 +58,7 @@ class Runs(Protocol):
 class TableRuns:
     """The runs of the engine `dynamodb`."""
 
+    recorded: ClassVar[bool] = True
     engine: Engine
 
     def runs_of(self, entry: Entry) -> bool:  # noqa: ARG002 - it runs whatever there is

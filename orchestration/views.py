@@ -56,7 +56,9 @@ def output(run: Run, workflow: Workflow, task_id: str | None, read: Callable[[Se
     `read` returns the outputs of tasks that have one. Raises NotFound if there is no such task, or if it has none.
     """
     if task_id is not None and task_id not in workflow.tasks:
-        raise NotFound(f"task_id: the workflow {workflow.name!r} has no task {task_id!r}; it has {_some(workflow)}")
+        raise NotFound(
+            f"task_id: the workflow {workflow.name!r} has no task {task_id!r}; it has {some(list(workflow.tasks))}"
+        )
     wanted = workflow.sinks if task_id is None else (task_id,)
     try:
         found = read(wanted)
@@ -93,6 +95,6 @@ def _error(failure: Failure | None, clip: int = MAX_MESSAGE_CHARS) -> Json:
     return {"name": failure.name, "message": failure.message[:clip], **task}
 
 
-def _some(workflow: Workflow) -> str:
-    ids = list(workflow.tasks)
-    return ", ".join(ids) if len(ids) <= 12 else f"{', '.join(ids[:10])} and {len(ids) - 10} more"
+def some(names: Sequence[str]) -> str:
+    """Return names as they may stand in one line."""
+    return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:10])} and {len(names) - 10} more"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -85,12 +84,4 @@ def _compiled(file: str) -> Response:
         compiled = compile_workflow(workflow, {name: PLACEHOLDER + name for name in workflow.services})
     except WorkflowError as exc:
         raise BadInput(f"{'standard input' if file == '-' else file}: {exc}") from None
-    return {
-        "name": workflow.name,
-        "version": workflow.version,
-        "definition": compiled.definition,
-        "transitions": compiled.transitions,
-        "barriers": [asdict(barrier) for barrier in compiled.barriers],
-        "notes": list(compiled.notes),
-        "bytes": len(compiled.text.encode()),
-    }
+    return compiled.to_json()

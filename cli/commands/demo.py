@@ -56,12 +56,13 @@ def demo(ctx: typer.Context, *, as_json: JsonFlag = False) -> int:
     _bring_up(screen, outside)
     # The demo has a stack of its own to show, whatever ORCHESTRA_STACK says.
     session = Session(outside.connect(Choice(stack=DEFAULT_STACK)), screen, outside.clock, "")
+    planned = plan(session, WORKFLOW)
     ended = [_run(replace(session, engine=engine), text, outside) for engine in ENGINES]
     found = None
     if all(run["status"] == SUCCEEDED for run, _ in ended):
         _show_report(screen, ended[0][1])
         with screen.progress(f"Measuring {RUNS} runs more on each engine") as tell:
-            found = measure(session, plan(session, WORKFLOW), text, RUNS, outside.token, tell)
+            found = measure(session, planned, text, RUNS, outside.token, tell)
         show(session, found)
     if as_json:
         documents = [document(described, output) for described, output in ended]
@@ -113,7 +114,7 @@ def _next_steps(screen: Terminal, run_id: str) -> None:
             ("orchestra run abc --input @FILE.txt", "the same on a text of yours"),
             ("orchestra asl abc", "the same as a state machine"),
             ("orchestra register examples/fan-out.json", "a workflow of your own"),
-            ("orchestra local down", "stop the local stack"),
+            ("orchestra local down", "remove the stack and its runs"),
         )
     ]
     columns = (Column("command", keep=0), Column("why", keep=1))

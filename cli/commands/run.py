@@ -11,7 +11,7 @@ from cli import input as run_input
 from cli.deployment import Choice
 from cli.errors import EXIT_OK
 from cli.execution import Session, document, exit_code, show_output
-from cli.model import Run, run_of
+from cli.model import TERMINAL, Run, run_of
 from cli.options import Arn, EngineName, JsonFlag, NoWait, Region, Stack
 from cli.ports import ports
 from cli.run_id import new_run_id, require_id
@@ -124,5 +124,10 @@ def leave(session: Session, described: dict[str, object], what: str) -> int:
     else:
         run_id = clean(described["run_id"])
         session.terminal.say(Text.assemble(f"{what} ", (run_id, "cyan")))
-        session.terminal.say(f"Follow it: orchestra status {run_id} --follow{session.flags}")
+        if log_group := described.get("log_group"):  # an Express execution, which nobody can be asked about
+            session.terminal.say(f"Nothing is kept of it but its log, in the log group {clean(log_group)}")
+        elif described["status"] in TERMINAL:
+            session.terminal.say(f"See it: orchestra status {run_id}{session.flags}")
+        else:
+            session.terminal.say(f"Follow it: orchestra status {run_id} --follow{session.flags}")
     return EXIT_OK

@@ -13,8 +13,8 @@ from local.bootstrap.state_values import Json
 
 Position: TypeAlias = dict[str, Json]
 """Of a branch: "last", its last event, and either its "output", or the "state" that it is in, with what was "given" to
-it and the "variables" of the branch. Once the state is entered, "entered_id" and "entered_at"; then "tries", how often
-each retrier was used, and "attempt", whether one is under way."""
+it and the "variables" of the branch. Once the state is entered, "entered_at", "entered_id", and "before_id", the event
+before that; then "tries", how often each retrier was used, and "attempt", whether one is under way."""
 Positions: TypeAlias = dict[str, Position]
 """By the key of the branch. That of the execution itself is empty; what is within a branch begins with its key."""
 
@@ -22,9 +22,13 @@ SEPARATOR = "\x1f"  # no name of a state holds it
 
 
 def afresh(positions: Positions) -> Positions:
-    """Return the positions that a redrive begins with: from the same states, whose attempts are counted anew."""
+    """Return the positions that a redrive begins with: from the same states, whose attempts are counted anew.
+
+    What happens next follows the event that entered the state, whatever has followed it before.
+    """
     counts = {"tries", "attempt"}
-    return {key: {name: value for name, value in at.items() if name not in counts} for key, at in positions.items()}
+    kept = {key: {name: value for name, value in at.items() if name not in counts} for key, at in positions.items()}
+    return {key: {**at, "last": at.get("entered_id", at["last"])} for key, at in kept.items()}
 
 
 @dataclass(eq=False)

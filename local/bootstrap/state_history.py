@@ -6,12 +6,17 @@ tests/aws/services/stepfunctions/v2 (test_base_scenarios, test_timeouts, test_ca
 event's previousEventId is the one before it in its own branch; it is 0 for the first state and for the end of an
 execution from outside; a branch begins after its ParallelStateStarted; after a failure in a branch, the states that are
 given up and the ParallelStateFailed all follow the event that failed; what comes after a Parallel state follows the
-last event of its branches. No recording of a redrive was found. Here ExecutionRedriven follows the last event of all;
-the state that goes on is not entered again, as AWS's guide has it, and its events follow its own last one.
+last event of its branches; where an expression fails before the state has done anything, EvaluationFailed follows the
+event before the state was entered, but in a Wait (test_assign_reference_variables, test_base_scenarios).
+
+Of a redrive there is a recording in github.com/radkawar/stackd, testdata/aws/stepfunctions/redrive_execution.json:
+ExecutionRedriven follows the last event of all; a state that goes on is not entered again, and neither is a Parallel
+started; what the state does next follows the event that entered it.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -64,8 +69,8 @@ class History:
     def _append(self, kind: str, previous: int | None, details: Details | None) -> int:
         events = self._record["events"]
         previous = len(events) if previous is None else previous
-        # Milliseconds, as AWS has them.
-        at: Event = {"timestamp": round(self._now(), 3), "type": kind, "id": len(events) + 1}
+        # Milliseconds, as AWS has them, and cut as the emulator cuts those of the execution itself.
+        at: Event = {"timestamp": math.floor(self._now() * 1000) / 1000, "type": kind, "id": len(events) + 1}
         event = {**at, "previousEventId": previous, **(details or {})}
         events.append(event)
         self._tell(event)

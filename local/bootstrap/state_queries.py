@@ -13,6 +13,8 @@ from local.bootstrap.state_values import Json, QueryError, compact
 
 _LIMIT_MS = 10_000
 """AWS allows a second; a machine that does other things at the time is no reason to fail."""
+_LIMIT_LEVELS = 100
+"""Of evaluations within each other. Source: measured on AWS, github.com/floci-io/floci/issues/2737 (2026)."""
 
 
 def evaluate(expression: str, variables: Mapping[str, Json], extend: Callable[[Any], None] | None = None) -> Json:
@@ -24,7 +26,7 @@ def evaluate(expression: str, variables: Mapping[str, Json], extend: Callable[[A
     bound = {n: jsonata.utils.Utils.NULL_VALUE if value is None else value for n, value in variables.items()}
 
     def value_of(text: str) -> Json:
-        parsed = jsonata.Jsonata.jsonata(text, timeout=_LIMIT_MS)
+        parsed = jsonata.Jsonata.jsonata(text, timeout=_LIMIT_MS, stack=_LIMIT_LEVELS)
         if extend:
             extend(parsed)
         return parsed.evaluate(None, bound)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from local.bootstrap.state_errors import DATA_LIMIT, RUNTIME, Failed
@@ -35,11 +35,23 @@ def limited(value: Json, of: str) -> str:
         raise Failed(RUNTIME, f"{of!r} has a lone surrogate in its data, which UTF-8 cannot express") from None
     except ValueError as error:
         raise Failed(RUNTIME, f"{of!r} has a number in its data that JSON cannot express: {error}") from None
+    _require_size(size, of)
+    return text
+
+
+def limited_together(values: Iterable[Json], of: str) -> None:
+    """Raise DataLimitExceeded if the values of one Assign are too large together; the variables' names do not count.
+
+    Source: recorded on AWS, github.com/radkawar/stackd, testdata/aws/stepfunctions/variable_limits.json.
+    """
+    _require_size(sum(len(limited(value, of).encode()) for value in values), of)
+
+
+def _require_size(size: int, of: str) -> None:
     if size > LIMIT_BYTES:
         # As recorded on AWS; source: LocalStack's test_states_errors.snapshot.json.
         exceeding = "returned a result with a size exceeding the maximum number of bytes service limit."
         raise Failed(DATA_LIMIT, f"The state/task '{of}' {exceeding}")
-    return text
 
 
 def is_expression(value: Json) -> bool:

@@ -36,7 +36,7 @@ from local.bootstrap.state_errors import (
 from local.bootstrap.state_fields import Fields, Part
 from local.bootstrap.state_history import Details
 from local.bootstrap.state_support import State, refusal
-from local.bootstrap.state_values import Evaluate, Json, compact, limited
+from local.bootstrap.state_values import Evaluate, Json, compact, limited, limited_together
 
 _LOST = "the emulator has ended while the function ran"
 _GIVEN_UP = {"Task", "Parallel", "Wait"}
@@ -93,7 +93,7 @@ class Walk:
         self._context = context
         self._positions = positions
         self._ports = ports
-        self._fields = Fields(ports.evaluate, context, self._emit)
+        self._fields = Fields(ports.evaluate, context, self._emit_failed)
         self._handlers: Mapping[str, Callable[[Visit], Awaitable[_Left]]] = {
             "Task": partial(self._tried, attempt=self._attempt),
             "Parallel": partial(self._tried, attempt=self._branches),
@@ -145,8 +145,9 @@ class Walk:
         position = branch.position
         kind = state["Type"]
         if "entered_at" not in position or kind == "Fail":
+            before = position["last"]
             self._emit(branch, f"{kind}StateEntered", history.entered(name, position["given"]))
-            position.update(entered_id=position["last"], entered_at=_iso(self._ports.now()))
+            position.update(before_id=before, entered_id=position["last"], entered_at=_iso(self._ports.now()))
         retries = state.get("Retry", ())
         tries = Retriers(retries, position.setdefault("tries", [0] * len(retries)))
         visit = Visit(branch, name, state, position["given"], tries)
@@ -167,6 +168,14 @@ class Walk:
         if branch.is_given_up():
             raise asyncio.CancelledError
         branch.position["last"] = self._ports.emit(kind, branch.position["last"], details)
+
+    def _emit_failed(self, branch: Branch, kind: str, details: Details) -> None:
+        """Add the event of an expression that failed. It may follow the one before its state was entered."""
+        position = branch.position
+        waits = branch.states[position["state"]]["Type"] == "Wait"
+        if position["last"] == position["entered_id"] and not waits:
+            position["last"] = position.get("before_id", position["last"])  # one of an earlier release has none
+        self._emit(branch, kind, details)
 
     def _tell(self, branch: Branch, kind: str) -> None:
         """Add an event that the branch's next one does not follow."""
@@ -328,7 +337,7 @@ class Walk:
 
     def _left(self, visit: Visit, output: Json, of: Part | None = None, **states: Json) -> _Left:
         assigned = self._fields.value(visit, "Assign", {}, of, **states)
-        limited(assigned, visit.name)
+        limited_together(assigned.values(), visit.name)
         return _Left(output, assigned, (of[0] if of else visit.state).get("Next"))
 
 
@@ -340,6 +349,8 @@ async def _within(timeout_s: int | None, invocation: Awaitable[Json]) -> Json:
     finally:
         if not running.done():
             running.cancel()
+        elif not running.cancelled():
+            running.exception()  # it is known, also if nobody asks for it: the branch may have been given up
     if not done:
         raise Failed(TIMEOUT)
     return running.result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from typer.testing import CliRunner, Result
@@ -128,16 +128,7 @@ def described(status: str = "RUNNING", *, tasks: dict[str, Any] | None = None, *
 def compiled(workflow: Workflow) -> dict[str, Any]:
     """Return what `asl` answers about a workflow."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:"
-    machine = compile_workflow(workflow, {name: arn + name for name in workflow.services})
-    return {
-        "name": workflow.name,
-        "version": workflow.version,
-        "definition": machine.definition,
-        "transitions": machine.transitions,
-        "barriers": [asdict(barrier) for barrier in machine.barriers],
-        "notes": list(machine.notes),
-        "bytes": len(machine.text.encode()),
-    }
+    return compile_workflow(workflow, {name: arn + name for name in workflow.services}).to_json()
 
 
 def document(run: dict[str, Any], output: Any) -> dict[str, Any]:

@@ -105,13 +105,28 @@ def test_a_run_that_fails_ends_the_comparison() -> None:
     assert (called.exit_code, called.document["equal"]) == (1, False)
 
 
-def test_a_workflow_without_a_state_machine_starts_nothing() -> None:
-    flows = {"workflows": [{"name": "abc", "source": "registered", "engines": ["dynamodb"]}]}
+@pytest.mark.parametrize(
+    ("source", "mend"),
+    [
+        ("registered", "make it with: orchestra register FILE --engine stepfunctions --stack dev"),
+        ("declared", "the deployed program makes none of it (its setting flowType)"),  # and none can be registered
+    ],
+)
+def test_a_workflow_without_a_state_machine_starts_nothing(source: str, mend: str) -> None:
+    flows = {"workflows": [{"name": "abc", "source": source, "engines": ["dynamodb"]}]}
     called = call("compare", "abc", "--stack", "dev", answers=[ABC_MACHINE, flows])
     assert (called.exit_code, called.stdout, len(called.requests)) == (2, "", 2)
+    assert called.stderr == f"error: WORKFLOW: 'abc' has no state machine of its version; {mend}\n"
+
+
+@pytest.mark.parametrize("arguments", [("compare", "abc"), ("demo",)])
+def test_what_nothing_is_kept_of_cannot_be_compared(arguments: tuple[str, ...]) -> None:
+    flows = {"workflows": [], "unrecorded": ["stepfunctions"]}
+    called = call(*arguments, answers=[ABC_MACHINE, flows])
+    assert (called.exit_code, len(called.requests)) == (2, 2)
     assert called.stderr == (
-        "error: WORKFLOW: 'abc' has no state machine of its version; "
-        "make it with: orchestra register FILE --engine stepfunctions --stack dev\n"
+        "error: its state machines are EXPRESS (its setting flowType), and nothing is kept of their runs to be"
+        " compared\n"
     )
 
 

@@ -66,8 +66,14 @@ def test_a_run_that_is_canceled_already_is_a_success() -> None:
     assert called.stdout.splitlines()[-1] == "⊘ CANCELED  2 of 5 tasks  2.3s"
 
 
-@pytest.mark.parametrize(("run", "said"), [(CANCELING, "Canceling"), (CANCELED, "Canceled")])
-def test_cancel_without_waiting_says_how_to_follow(run: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(
+    ("run", "said", "then"),
+    [
+        (CANCELING, "Canceling", "Follow it: orchestra status abc-20261123-223100-x7k2q9 --follow --stack dev"),
+        (CANCELED, "Canceled", "See it: orchestra status abc-20261123-223100-x7k2q9 --stack dev"),
+    ],
+)
+def test_cancel_without_waiting_says_how_to_go_on(run: dict[str, Any], said: str, then: str) -> None:
     arguments = ("cancel", RUN_ID, "--no-wait", "--stack", "dev")
     called = call(*arguments, answers=[asked(run), run])
 
@@ -75,7 +81,7 @@ def test_cancel_without_waiting_says_how_to_follow(run: dict[str, Any], said: st
     assert called.choices == [Choice(stack="dev")]
     assert called.stdout.splitlines() == [
         f"{said} abc-20261123-223100-x7k2q9",
-        "Follow it: orchestra status abc-20261123-223100-x7k2q9 --follow --stack dev",
+        then,
     ]
     called = call(*arguments, "--json", answers=[asked(run), run])
     assert (called.exit_code, called.document) == (0, document(run, None))

@@ -39,7 +39,7 @@ def answers() -> list[Any]:
     shown = [*once("dynamodb"), *once("stepfunctions")]
     turns = [("dynamodb", "stepfunctions"), ("stepfunctions", "dynamodb"), ("dynamodb", "stepfunctions")]
     measured = [answer for turn in turns for engine in turn for answer in once(engine)]
-    return [*shown, ABC_MACHINE, FLOWS, *measured, *(output(REPORT) for _ in ALL_DONE)]
+    return [ABC_MACHINE, FLOWS, *shown, *measured, *(output(REPORT) for _ in ALL_DONE)]
 
 
 def test_demo_runs_abc_on_both_engines_and_ends_with_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_demo_json_is_both_runs_and_the_comparison() -> None:
 
 
 def test_a_demo_that_fails_exits_with_1_and_compares_nothing() -> None:
-    answers = [started(FAILED), *once("stepfunctions")]
+    answers = [ABC_MACHINE, FLOWS, started(FAILED), *once("stepfunctions")]
     called = call("demo", answers=answers)
     assert called.exit_code == 1
     assert "✗ A failed: Boom: bang" in called.stdout.splitlines()

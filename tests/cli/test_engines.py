@@ -84,6 +84,15 @@ def test_a_run_of_which_nobody_keeps_a_record_has_started_all_the_same() -> None
     )
 
 
+def test_a_run_of_which_nobody_keeps_a_record_is_not_said_to_be_there_to_follow() -> None:
+    run = {**RUNNING, "log_group": "/aws/vendedlogs/states/x"}
+    called = call("run", "abc", "--engine", "stepfunctions", "--no-wait", answers=[{"run": run, "created": True}])
+    assert (called.exit_code, called.stdout.splitlines()) == (
+        0,
+        [f"Started {RUN_ID}", "Nothing is kept of it but its log, in the log group /aws/vendedlogs/states/x"],
+    )
+
+
 def test_an_output_that_is_refused_is_no_more_than_that() -> None:
     refusal = {"error": {"code": "InvalidRequest", "message": "the outputs of its 9 last tasks are too large"}}
     called = call("run", "abc", answers=[{"run": described("SUCCEEDED", tasks=ALL_DONE), "created": True}, refusal])

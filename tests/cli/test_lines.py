@@ -66,6 +66,31 @@ def test_the_end_of_a_run_is_its_last_line() -> None:
     ]
 
 
+def test_a_run_is_failing_from_when_a_task_has_failed() -> None:
+    boom = {"name": "Boom", "message": ""}
+    failed = {"status": "FAILED", "attempts": 1, "started_at": NOW + 250, "finished_at": NOW + 300, "error": boom}
+    tasks = abc(A=done(100, 100), B1=failed, B2={**RUNNING, "started_at": NOW + 400})
+    after = run_of(described("FAILING", tasks=tasks, error={**boom, "task": "B1"}))
+    lines = [
+        "  +200ms  ✓ A  SUCCEEDED  100ms",
+        "  +300ms  ✗ B1  FAILED  50ms  Boom",
+        "  +300ms  ✗ abc-20261123-223100-x7k2q9  FAILING",
+        "  +400ms  ● B2  RUNNING",
+    ]
+    assert plain(run_of(described()), after) == lines
+    assert plain(None, after) == lines
+
+
+def test_a_run_that_is_canceled_while_it_is_watched_is_so_after_what_was_seen() -> None:
+    """Nobody notes when that was."""
+    after = run_of(described("CANCELING", tasks=abc(A=done(100, 100))))
+    assert plain(run_of(described()), after) == [
+        "  +200ms  ✓ A  SUCCEEDED  100ms",
+        "  +200ms  ⊘ abc-20261123-223100-x7k2q9  CANCELING",
+    ]
+    assert plain(None, after)[0] == "    +0ms  ⊘ abc-20261123-223100-x7k2q9  CANCELING"
+
+
 def test_without_unicode() -> None:
     assert [line.plain for line in changes(None, run_of(described("FAILED")), ASCII)] == [
         "   +2.3s  x abc-20261123-223100-x7k2q9  FAILED"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.state_machine import graph_of, longest_chain, longest_way, remarks, summary
+from cli.state_machine import remarks, summary
 from orchestration.workflow import Retry, Task, Workflow
 from tests.cli.fake import ABC_MACHINE, compiled
 from tests.support import shapes
@@ -71,17 +71,3 @@ def test_many_waits_are_not_a_flood() -> None:
         "costs: 1,000 pairs of tasks can no longer run at the same time",
     ]
     assert len(lines) == 7
-
-
-def test_the_graph_is_read_off_the_machine() -> None:
-    assert graph_of(compiled(CROSSED)["definition"]) == {"A": (), "B": (), "C": ("A",), "D": ("A", "B")}
-
-
-@pytest.mark.parametrize(
-    ("workflow", "length"),
-    [(shapes.single(), 1), (shapes.diamond(), 3), (shapes.chain(900), 900), (shapes.fan(40), 3)],
-    ids=["single", "diamond", "long chain", "fan"],
-)
-def test_the_longest_way_is_the_longest_chain_where_nothing_is_given_up(workflow: Workflow, length: int) -> None:
-    definition = compiled(workflow)["definition"]
-    assert longest_way(definition) == longest_chain(graph_of(definition)) == length

@@ -248,8 +248,9 @@ def test_the_model_counts_what_a_start_on_step_functions_asks_for(
     else:
         name, definition = os.environ["FLOW_PREFIX"] + workflow.name, json.dumps(ABC_MACHINE["definition"])
         client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=role_arn)
-    for run_id in ("first", RUN_ID):
+    for number in (1, 2):  # in the first one each process reads what it keeps
         spied.start()
+        run_id = f"{workflow.name}-{number}"  # as ids are made: any other is looked for among the runs of all workflows
         answer = system.ask(action="start", workflow=workflow.name, run_id=run_id, engine="stepfunctions", input=None)
         assert answer.get("created") is True, answer
     spied.stop()

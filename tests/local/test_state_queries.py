@@ -35,6 +35,7 @@ def test_values(expression: str, value: Json) -> None:
         ("function($n) { $n }", "threw an error during evaluation. "),
         ("$nothing()", "threw an error during evaluation. "),
         ("1 +", "threw an error during evaluation. "),
+        ("[" * 100 + "1" + "]" * 100, "threw an error during evaluation. D1011: Stack overflow."),
     ],
 )
 def test_what_has_no_value(expression: str, problem: str) -> None:

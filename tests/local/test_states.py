@@ -180,6 +180,24 @@ def test_what_is_undefined_fails(fields: dict[str, Json], where: str) -> None:
     assert world.details("EvaluationFailed") == [details]
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (task("b", Arguments="{% $nope %}"), ["6 5 TaskStateEntered B", "7 5 EvaluationFailed"]),
+        (task("b", TimeoutSeconds="{% 0 %}"), ["6 5 TaskStateEntered B", "7 5 EvaluationFailed"]),
+        ({"Type": "Pass", "Output": "{% $nope %}", "End": True}, ["6 5 PassStateEntered B", "7 5 EvaluationFailed"]),
+        ({"Type": "Wait", "Seconds": "{% 'x' %}", "End": True}, ["6 5 WaitStateEntered B", "7 6 EvaluationFailed"]),
+        (task("b", Output="{% $nope %}"), ["9 8 LambdaFunctionSucceeded", "10 9 EvaluationFailed"]),
+    ],
+    ids=["arguments", "time", "pass", "wait", "output"],
+)
+def test_what_fails_at_once_follows_what_its_state_followed(state: Json, told: list[str]) -> None:
+    world = World({"a": [0], "b": [0]})
+    ending = world.run(A=task("a", Next="B"), B=state)
+    assert world.told[-2:] == told
+    assert ending.previous == len(world.told)
+
+
 def test_an_expression_that_breaks_says_how() -> None:
     world = World()
     ending = world.run("a", A={"Type": "Pass", "Output": "{% $states.input + 1 %}", "End": True})
@@ -202,8 +220,8 @@ def of(size: int) -> str:
         (task("a"), text, f"{ARN}a"),
         (lambda size: task("a", Arguments=of(size)), None, "A"),
         (lambda size: task("a", Output=of(size)), None, "A"),
-        (lambda size: task("a", Assign={"v": of(size - len('{"v":}'))}), None, "A"),
-        (lambda size: task("a", Assign={"v": of(9), "w": of(size - 9 - len('{"v":,"w":}'))}), None, "A"),
+        (lambda size: task("a", Assign={"v": of(size)}), None, "A"),
+        (lambda size: task("a", Assign={"v": of(9), "w": of(size - 9)}), None, "A"),
         (lambda size: parallel({"B": task("a", Output=of(size - 2))}), None, "A"),
         (lambda size: {"Type": "Pass", "Output": of(size), "End": True}, None, "A"),
     ],
@@ -419,10 +437,12 @@ def test_a_redrive_goes_on_with_what_has_not_succeeded() -> None:
         ("d", ["A", "C"]),
         ("f", ["B", "D", "E"]),
     ]
-    # Neither the tasks nor the Parallel state are entered again, and each goes on after what was its last event.
+    # Neither the tasks nor the Parallel state are entered again, and each goes on after the event that entered it.
     assert not [line for line in world.told[count:] if line.endswith(("Entered D", "Entered E", "Entered P"))]
     scheduled = [event for event in world.record["events"][count:] if event["type"] == "LambdaFunctionScheduled"]
     assert [state_of(world, event) for event in scheduled] == ["D", "E", "D", "F"]
+    followed = [world.record["events"][event["previousEventId"] - 1]["type"] for event in scheduled]
+    assert followed == ["TaskStateEntered", "TaskStateEntered", "LambdaFunctionFailed", "TaskStateEntered"]
 
 
 def state_of(world: World, event: Json) -> str:

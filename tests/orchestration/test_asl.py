@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -100,6 +102,11 @@ def test_a_barrier_is_told() -> None:
         (("A", "B"), ("C", "D"), (("C", "B"),))
     ]
     assert (found.transitions, found.longest) == (6, 2)
+    assert found.losses() == {
+        "barriers": [{"first": ("A", "B"), "then": ("C", "D"), "waits": (("C", "B"),), "lost": 1}],
+        "longest_chain": {"workflow": 2, "machine": 2},
+        "notes": [],
+    }
 
 
 def test_times_that_are_shared() -> None:
@@ -209,6 +216,16 @@ def test_a_definition_may_be_as_large_as_the_limit() -> None:
     assert len(compiled(sized(room)).text.encode()) == MAX_BYTES
     with pytest.raises(WorkflowError):
         compiled(sized(room + 1))
+
+
+def test_no_variable_has_a_longer_name_than_step_functions_takes() -> None:
+    """Source: docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html, "Variable name syntax" (2026)."""
+    alike = ["-".join(marks) + "x" * 56 for marks in product("-_", repeat=4)] + [f"{'x' * 63}-"]
+    tasks = {task_id: Task("s") for task_id in alike}
+    found = compiled(Workflow("w", {**tasks, "C": Task("s", after=alike), "D": Task("s", after=["C", *alike])}))
+    variables = [name for _, state in states(found.definition) for name in state.get("Assign", ())]
+    assert len(set(variables)) == len(variables) == len(alike) + 1
+    assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", name) for name in variables)
 
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True) | st.sampled_from(

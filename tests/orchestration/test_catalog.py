@@ -131,3 +131,10 @@ def test_ten_thousand_tasks_can_be_stored(dynamodb: DynamoDBClient) -> None:
     (item,) = [i for i in dynamodb.scan(TableName="orchestra")["Items"] if "definition_zlib" in i]
     assert len(item["definition_zlib"]["B"]) < codec.MAX_DEFINITION_BYTES
     assert Catalog(DynamoDefinitions(dynamodb, "orchestra")).current("layered") == workflow
+
+
+def test_a_machine_that_was_made_meanwhile_is_not_forgotten(definitions: Definitions) -> None:
+    Catalog(definitions).register(OTHER, flow=True)
+    # What a registration writes that has looked before: it knew of no machine.
+    definitions.put_registration(Entry("other", OTHER.version, 1, "registered"))
+    assert Catalog(definitions).entry("other") == Entry("other", OTHER.version, 1, "registered", OTHER.version)

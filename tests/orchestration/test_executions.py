@@ -166,7 +166,7 @@ def test_the_moves_of_a_task() -> None:
         ("READY", 0, [2, None, None], None),
         ("RUNNING", 1, [2, 3, None], None),
         ("RUNNING", 1, [2, 4, None], None),
-        ("READY", 1, [2, 4, 5], "Boom"),
+        ("READY", 1, [5, 4, 5], "Boom"),
         ("RUNNING", 2, [5, 7, None], "Boom"),
         ("RUNNING", 2, [5, 7, 8], None),
         ("SUCCEEDED", 2, [5, 7, 8], None),
@@ -304,8 +304,8 @@ def test_a_branch_that_failed_beside_another(error: str, status: str) -> None:
 def test_a_task_that_took_too_long(details: dict[str, Any]) -> None:
     history = History().enter("A").begin("A").add("LambdaFunctionTimedOut", "A", **details).add("ExecutionFailed", "A")
     run, tasks = read(history, "FAILED", TWICE, error="States.Timeout")
-    assert run.error == Failure("States.Timeout", "no result in time: timeout_s is 60", task="A")
-    assert tasks["A"].error == Failure("States.Timeout", "no result in time: timeout_s is 60")
+    assert run.error == Failure("States.Timeout", "no result after 60 s", task="A")
+    assert tasks["A"].error == Failure("States.Timeout", "no result after 60 s")
 
 
 def test_a_run_that_took_too_long_while_a_task_waited_was_failed_by_none() -> None:
@@ -466,8 +466,30 @@ def test_a_task_whose_time_was_up_before_its_first_attempt_timed_out() -> None:
     assert tasks["A"].tries == 0
 
 
+def test_a_task_whose_output_is_too_large_for_a_variable_is_not_late() -> None:
+    """With this event AWS tells of variables that are too large: recorded, with 10 MiB of them."""
+    history = History().enter("A").begin("A").add("LambdaFunctionSucceeded", "A", output="1")
+    history.add("EvaluationFailed", "A", error="States.DataLimitExceeded", cause="too many variables")
+    run, _ = read(history, "FAILED", LIMITED, error="States.DataLimitExceeded", cause="too many variables")
+    assert run.error == Failure("States.DataLimitExceeded", "too many variables", "A")
+
+
 def test_an_expression_that_fails_in_another_task_is_shown_as_it_is() -> None:
     history = History().enter("A")
     history.add("EvaluationFailed", "A", error="States.QueryEvaluationError", cause="no value")
     run, _ = read(history, "FAILED", TWICE, error="States.QueryEvaluationError", cause="no value")
     assert run.error == Failure("States.QueryEvaluationError", "no value", "A")
+
+
+def test_an_attempt_that_timed_out_says_so_also_while_another_is_due() -> None:
+    twice = Workflow("twice", {"A": Task("a", timeout_s=7, retry=Retry(max_attempts=2))})
+    history = History().enter("A").begin("A").add("LambdaFunctionTimedOut", "A", error="States.Timeout")
+    _, tasks = read(history, workflow=twice)
+    assert (tasks["A"].status, tasks["A"].error) == (TaskStatus.READY, Failure("States.Timeout", "no result after 7 s"))
+
+
+def test_a_task_that_failed_before_its_first_attempt_ended_with_its_run() -> None:
+    history = History().enter("A")
+    history.add("ExecutionFailed", "A", error="States.DataLimitExceeded", cause="too large")
+    run, tasks = read(history, "FAILED", error="States.DataLimitExceeded", cause="too large")
+    assert (tasks["A"].status, tasks["A"].finished_at) == (TaskStatus.FAILED, run.finished_at)

@@ -36,6 +36,7 @@ def runs(world: World) -> ExpressRuns:
 def test_a_start_is_answered_without_a_look(world: World, runs: ExpressRuns) -> None:
     seen = runs.start(ABC, "r", "1")
     assert (seen.created, seen.run.status, seen.run.started_at) == (True, RunStatus.RUNNING, world.clock.time)
+    assert seen.log_group == "group-of-abc"
     assert world.flows.calls == [("start", "abc")]
     assert runs.pinned("abc", "r") is None
 
@@ -80,8 +81,8 @@ def test_nothing_can_be_asked_of_a_run(
     with pytest.raises(NoSuchRun) as error:
         ask(runs, run_id)
     assert str(error.value) == (
-        f"run_id: there is no record of {run_id!r}: of an execution of an EXPRESS flow Step Functions keeps nothing but"
-        f" its log, in {where}"
+        f"run_id: there is no run {run_id!r} in the table, and of an execution of an EXPRESS flow Step Functions keeps"
+        f" nothing but its log, in {where}"
     )
 
 

@@ -119,6 +119,19 @@ def test_an_id_of_the_other_engine_is_not_taken_again() -> None:
     assert made.flows.kept == {}
 
 
+def test_an_id_of_another_workflow_is_not_taken_again() -> None:
+    made = world(MINE, SINKS)
+    runs(made).start(MINE, "r", "null")
+    line = "run_id: 'r' is a run of the workflow 'mine' already; use another id"
+    assert refusal(lambda: runs(made).start(ABC, "r", "null"), Conflict) == line
+    assert list(made.flows.kept) == [("mine", "r")]
+    made.flows.calls.clear()
+    assert runs(made).start(MINE, "r", "null").created is False
+    assert runs(made).start(MINE, "mine-1", "null").created is True
+    asked = {name for what, name in made.flows.calls if what == "find"}
+    assert asked == {"mine"}, "an id that begins with the name of its workflow costs no question about the others"
+
+
 def test_a_workflow_that_has_no_machine_or_an_earlier_one() -> None:
     made = world()
     catalog = Catalog(made.definitions)
@@ -147,7 +160,10 @@ def test_machines_of_registered_workflows_count_only_where_they_are_allowed() ->
     assert [runs(made).runs_of(entry) for entry in (declared, registered, earlier, none)] == [True, False, False, False]
     assert refusal(lambda: runs(made).look("r"), NoSuchRun) == "run_id: there is no run 'r'"
     assert runs(made).list_runs(["abc", "mine"], 10, None).runs == []
-    assert "has no state machine" in refusal(lambda: runs(made).start(MINE, "r2", "null"), Conflict)
+    assert refusal(lambda: runs(made).start(MINE, "r2", "null"), Conflict) == (
+        "workflow: 'mine' has no state machine; the deployment makes none of registered workflows (its setting"
+        " registerFlows)"
+    )
 
 
 # -- finding and showing -----------------------------------------------------------------------------------------------
@@ -432,7 +448,7 @@ def test_a_declared_workflow_of_which_the_program_makes_no_machine() -> None:
     made = world()
     without = FlowRuns(made.flows, Catalog(made.definitions, [ABC], flows=[]), made.store, registers=True)
     assert refusal(lambda: without.start(ABC, "r", "null"), Conflict) == (
-        "workflow: 'abc' has no state machine; the deployed program makes none of it"
+        "workflow: 'abc' has no state machine; the deployed program makes none of it (its setting flowType)"
     )
     assert without.list_runs(["abc"], 20, None).runs == []
     assert made.flows.calls == []  # it is never asked for: the function may not

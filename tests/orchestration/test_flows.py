@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from orchestration import executions
 from orchestration.errors import Conflict, InvalidRequest, NotFound, Refused
 from orchestration.executions import Event, Execution, ExecutionStatus
 from orchestration.flows import StepFunctionsFlows
+from orchestration.model import Failure, TaskStatus
 from orchestration.settings import MachineType, Registration
+from orchestration.workflow import Task, Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -167,10 +171,11 @@ def test_an_execution_is_started_found_and_stopped(flows: StepFunctionsFlows) ->
     assert flows.find("abc", "r") == running
     assert flows.definition(running) == DEFINITION
     assert flows.start("abc", "r", '{"a":2}') is None
-    stopped_at = flows.stop(running)
+    flows.stop(running)
     ended = flows.find("abc", "r")
     assert ended is not None
-    assert (ended.status, ended.finished_at) == (ExecutionStatus.ABORTED, stopped_at)
+    assert ended.status is ExecutionStatus.ABORTED
+    assert ended.finished_at is not None
     flows.start("abc", "r2", "null")
     assert sorted((each.run_id, each.status.value, each.input) for each in flows.executions("abc")) == [
         ("r", "ABORTED", None),
@@ -251,6 +256,35 @@ def test_a_history_as_aws_tells_it(flows: StepFunctionsFlows, stub: Stubber, *, 
     ]
 
 
+def test_an_expression_that_fails_is_of_the_state_that_its_event_names(
+    flows: StepFunctionsFlows, stub: Stubber
+) -> None:
+    """As recorded on AWS: it follows the event before its state was entered, which is another task's.
+
+    Source: LocalStack's test_assign_reference_variables.snapshot.json, test_undefined_reference.
+    """
+    failure = {"error": "States.QueryEvaluationError", "cause": "it returned nothing"}
+    told: list[tuple[int, str, dict[str, Any]]] = [
+        (0, "TaskStateEntered", {"stateEnteredEventDetails": {"name": "A"}}),
+        (1, "TaskStateExited", {"stateExitedEventDetails": {"name": "A"}}),
+        (2, "TaskStateEntered", {"stateEnteredEventDetails": {"name": "B"}}),
+        (2, "EvaluationFailed", {"evaluationFailedEventDetails": {**failure, "location": "Arguments", "state": "B"}}),
+        (4, "ExecutionFailed", {"executionFailedEventDetails": failure}),
+    ]
+    events = [
+        {"id": n + 1, "previousEventId": previous, "timestamp": at(1_000), "type": type_, **details}
+        for n, (previous, type_, details) in enumerate(told)
+    ]
+    stub.add_response("get_execution_history", {"events": events})
+    failed = replace(
+        RUN, status=ExecutionStatus.FAILED, finished_at=2_000, error=failure["error"], cause=failure["cause"]
+    )
+    workflow = Workflow("abc", {"A": Task("a"), "B": Task("b", after=["A"])})
+    run, tasks = executions.read(failed, "v", workflow, flows.history(failed))
+    assert run.error == Failure(failure["error"], failure["cause"], "B")
+    assert [task.status for task in tasks.values()] == [TaskStatus.SUCCEEDED, TaskStatus.FAILED]
+
+
 @pytest.mark.parametrize("given", ["{", "[]", "{}", '{"task_id":1}', "[" * 100_000])
 def test_a_payload_that_names_no_task(flows: StepFunctionsFlows, stub: Stubber, given: str) -> None:
     event = {
@@ -266,7 +300,12 @@ def test_a_payload_that_names_no_task(flows: StepFunctionsFlows, stub: Stubber, 
 def test_a_stop_says_who_asked_for_it(flows: StepFunctionsFlows, stub: Stubber) -> None:
     asked = {"executionArn": EXECUTION, "cause": "canceled by orchestra"}
     stub.add_response("stop_execution", {"stopDate": at(7_000)}, asked)
-    assert flows.stop(RUN) == 7_000
+    flows.stop(RUN)
+
+
+def test_an_execution_that_has_ended_is_left(flows: StepFunctionsFlows, stub: Stubber) -> None:
+    stub.add_client_error("stop_execution", "ValidationException", "Execution is SUCCEEDED and cannot be stopped")
+    flows.stop(RUN)
 
 
 def test_a_redrive(flows: StepFunctionsFlows, stub: Stubber) -> None:

@@ -1,4 +1,4 @@
-"""The shortest cycle of a graph, against a search that tries everything."""
+"""The shortest cycle of a graph, against a search that tries everything, and its longest path."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.graph import shortest_cycle
+from orchestration.graph import longest_path, shortest_cycle
 
 
 def every_cycle(after: Mapping[str, set[str]]) -> list[list[str]]:
@@ -75,3 +75,17 @@ def test_many_rings_are_each_looked_at_once() -> None:
     """5,000 rings of two: quadratic work here would take minutes."""
     after = {f"{side}{i:04d}": [f"{other}{i:04d}"] for i in range(5_000) for side, other in ("ab", "ba")}
     assert shortest_cycle(after) == ["a0000", "b0000"]
+
+
+@pytest.mark.parametrize(
+    ("graph", "length"),
+    [
+        ({}, 0),
+        ({"A": []}, 1),
+        ({"A": [], "B": ["A"], "C": ["A", "B"]}, 3),
+        ({"A": [], "B": ["A"], "C": []}, 2),
+        ({f"t{n}": [f"t{n - 1}"] if n else [] for n in range(5_000)}, 5_000),
+    ],
+)
+def test_the_longest_path(graph: dict[str, list[str]], length: int) -> None:
+    assert longest_path(graph) == length

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestration.errors import WorkflowError
-from orchestration.jsonata import literal
+from orchestration.jsonata import MAX_LEVELS, literal
 from orchestration.payload import Json
 from tests.support.jsonata import evaluated
 
@@ -64,3 +66,17 @@ def test_a_number_that_an_expression_would_round_is_refused() -> None:
         "tasks.A.params: has a whole number beyond 9007199254740992 in an object with a key such as x.$; "
         "pass it as a string"
     )
+
+
+@pytest.mark.parametrize("inner", [lambda value: [value], lambda value: {"y": value}], ids=["lists", "objects"])
+def test_an_expression_that_would_be_nested_too_deeply_is_refused(inner: Callable[[Json], Json]) -> None:
+    deep: Json = 1
+    for _ in range(MAX_LEVELS - 1):
+        deep = inner(deep)
+    assert evaluated(literal("params", {"a": {"x.$": deep}})) == {"a": {"x.$": deep}}
+    with pytest.raises(WorkflowError) as refused:
+        literal("params", {"a": {"x.$": inner(deep)}})
+    assert str(refused.value) == (
+        "params: is nested more than 64 levels deep in an object with a key such as x.$; rename the key"
+    )
+    assert literal("params", {"x": inner(deep)}) == {"x": inner(deep)}  # which is none

@@ -476,7 +476,8 @@ def test_workflows() -> None:
             {"name": "abc", "version": shapes.diamond().version, "tasks": 5, "source": "declared", **both},
             {"name": "mine", "version": MINE.version, "tasks": 1, "source": "registered", "engines": ["dynamodb"]},
             {"name": "undeployed", "version": UNDEPLOYED.version, "tasks": 2, "source": "declared", **both},
-        ]
+        ],
+        "unrecorded": [],
     }
 
 

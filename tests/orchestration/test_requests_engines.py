@@ -239,6 +239,7 @@ def test_a_registration_for_both_engines(world: World) -> None:
         "engine": "stepfunctions",
         "state_machine_arn": world.flows.machine_arn("mine"),
         "barriers": [],
+        "longest_chain": {"workflow": 1, "machine": 1},
         "notes": [],
     }
     assert ask(world, **request) == {**expected, "created": True}
@@ -286,7 +287,9 @@ def test_a_registration_that_is_refused(world: World) -> None:
 
 def test_a_state_machine_is_shown(world: World) -> None:
     shown = ask(world, action="asl", workflow="abc")
-    assert list(shown) == ["name", "version", "definition", "transitions", "barriers", "notes", "bytes"]
+    assert list(shown) == [
+        *("name", "version", "definition", "transitions", "bytes", "barriers", "longest_chain", "notes")
+    ]
     assert asl.version_of(json.dumps(shown["definition"])) == shown["version"] == ABC.version
     assert ask(world, action="asl", definition=ABC.to_json()) == shown
     ask(world, action="register", definition=MINE.to_json())
@@ -367,14 +370,16 @@ def express(runs: FlowRuns) -> ExpressRuns:
 
 @pytest.mark.parametrize("engine", [{}, {"engine": FLOWS}])
 def test_an_express_run_can_be_started_and_then_only_its_log_asked(world: World, engine: dict[str, Json]) -> None:
+    assert ask(world, flow_runs=express, action="workflows")["unrecorded"] == [FLOWS]
     started = ask(world, flow_runs=express, action="start", workflow="abc", run_id="abc-1", engine=FLOWS)
+    assert started["run"]["log_group"] == "group-of-abc"
     assert (started["created"], started["run"]["status"]) == (True, "RUNNING")
     for action in ("describe", "output", "cancel", "redrive"):
         with pytest.raises(NotFound) as error:
             ask(world, flow_runs=express, action=action, run_id="abc-1", **engine)
         assert str(error.value) == (
-            "run_id: there is no record of 'abc-1': of an execution of an EXPRESS flow Step Functions keeps nothing but"
-            " its log, in the log group group-of-abc"
+            "run_id: there is no run 'abc-1' in the table, and of an execution of an EXPRESS flow Step Functions keeps"
+            " nothing but its log, in the log group group-of-abc"
         )
     ask(world, flow_runs=express, action="start", workflow="abc", run_id="abc-2")
     assert [run["run_id"] for run in ask(world, flow_runs=express, action="list")["runs"]] == ["abc-2"]

@@ -27,7 +27,13 @@ LOST = {
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
 }
-FINAL = {"ErrorEquals": ["States.DataLimitExceeded", "States.QueryEvaluationError"], "MaxAttempts": 0}
+FINAL = {
+    "ErrorEquals": [
+        *("Orchestra.DataMissing", "Orchestra.InvalidOutput"),
+        *("States.DataLimitExceeded", "States.QueryEvaluationError"),
+    ],
+    "MaxAttempts": 0,
+}
 
 
 def retrier(names: list[str], **fields: Json) -> Json:
@@ -106,7 +112,15 @@ policies = st.builds(
 @given(
     policies,
     st.sampled_from(
-        ["Quota", "Boom", "States.Timeout", "Runtime.ExitError", "Lambda.ServiceException", "States.DataLimitExceeded"]
+        [
+            "Quota",
+            "Boom",
+            "States.Timeout",
+            "Runtime.ExitError",
+            "Lambda.ServiceException",
+            "States.DataLimitExceeded",
+            "Orchestra.InvalidOutput",
+        ]
     ),
 )
 def test_an_error_that_stays_is_tried_as_often_and_after_as_long_on_both_engines(policy: Retry, error: str) -> None:

@@ -67,9 +67,10 @@ class MemoryFlows:
         self.events[workflow, run_id] = History(self.clock)
         return execution.started_at
 
-    def stop(self, execution: Execution) -> int:
+    def stop(self, execution: Execution) -> None:
         self.calls.append(("stop", execution.workflow))
-        return self.end(execution.run_id, ExecutionStatus.ABORTED, cause="canceled by orchestra").finished_at or 0
+        if self.kept[_key(execution)].status is ExecutionStatus.RUNNING:
+            self.end(execution.run_id, ExecutionStatus.ABORTED, cause="canceled by orchestra")
 
     def redrive(self, execution: Execution) -> int:
         self.calls.append(("redrive", execution.workflow))

@@ -123,7 +123,9 @@ class MemoryDefinitions:
         return self.registered.get(name)
 
     def put_registration(self, entry: Entry) -> None:
-        self.registered[entry.name] = entry
+        before = self.registered.get(entry.name)
+        kept = entry.flow or (before.flow if before else None)
+        self.registered[entry.name] = replace(entry, flow=kept)
 
     def registrations(self) -> Iterator[Entry]:
         yield from self.registered.values()
