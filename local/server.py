@@ -151,7 +151,7 @@ def _environment(folder: Path, plan: Emulator) -> dict[str, str]:
 def await_ready(folder: Path, emulator: Emulator) -> None:
     """Return once the emulator answers."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not _answers(emulator):
+    while not answers(emulator):
         if not is_locked(folder / "emulator.lock"):
             raise LocalError(f"the emulator stopped while it started: {_last_log_line(folder)}")
         if time.monotonic() > deadline:
@@ -176,7 +176,8 @@ def checkpoint(emulator: Emulator) -> None:
         raise LocalError(f"the emulator (process {emulator.pid}) cannot write down what it holds: see its emulator.log")
 
 
-def _answers(emulator: Emulator) -> bool:
+def answers(emulator: Emulator) -> bool:
+    """Say whether it is this emulator that answers, within two seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=2)
     try:
         connection.request("GET", "/_ministack/health")
