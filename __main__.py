@@ -5,6 +5,7 @@ from pulumi_aws.get_caller_identity import get_caller_identity_output
 from pulumi_aws.get_region import get_region_output
 
 from components.engine import EngineArgs
+from components.monitoring import Monitoring
 from components.orchestration_table import OrchestrationTable
 from components.orchestrator import Orchestrator
 from components.registered_flows import RegisteredFlows, RegisteredFlowsArgs
@@ -73,6 +74,27 @@ orchestrator = Orchestrator(
     },
 )
 sweeper = Sweeper("sweeper", {**engine, "queue_url": pool.queue_url, "queue_arn": pool.queue_arn})
+
+if settings.monitoring:
+    monitoring = Monitoring(
+        "monitoring",
+        {
+            "table_name": table.table_name,
+            "orchestrator_arn": orchestrator.orchestrator_arn,
+            "worker_arn": pool.worker_arn,
+            "sweeper_arn": sweeper.sweeper_arn,
+            "task_function_arns": arns,
+            "queue_url": pool.queue_url,
+            "dead_letters_url": pool.dead_letters_url,
+            "failed_records_url": orchestrator.failed_records_url,
+            "state_machine_arns": flows,
+            "thresholds": settings.thresholds,
+            "email": settings.alarm_email,
+            "account_id": defaults["account_id"],
+        },
+    )
+    pulumi.export("alarm_topic_arn", monitoring.topic_arn)
+    pulumi.export("dashboard_name", monitoring.dashboard_name)
 
 pulumi.export("table_name", table.table_name)
 pulumi.export("table_stream_arn", table.stream_arn)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -30,7 +31,7 @@ _MAX_REQUEST_BYTES = 6 * 1024 * 1024  # of one synchronous invocation
 def sender(target: Target) -> Send:
     """Return a function that sends requests to the target's Orchestrator."""
     try:
-        client = _lambda_client(target)
+        client = clients(target)("lambda")
     except (aws.BotoCoreError, ValueError) as exc:  # ValueError: an endpoint or region that is not one
         raise explain(exc, target) from None
 
@@ -43,9 +44,11 @@ def sender(target: Target) -> Send:
     return send
 
 
-def _lambda_client(target: Target) -> LambdaClient:
+def clients(target: Target) -> Callable[[str], Any]:
+    """Return what makes clients of the target's AWS, by the service's name."""
     if target.credentials is None:
-        return boto3.Session(region_name=target.region).client("lambda", config=_CONFIG)
+        session = boto3.Session(region_name=target.region)
+        return lambda service: session.client(service, config=_CONFIG)  # type: ignore[call-overload]
     # The local stack: whatever profile, configuration file or proxy this machine has is not for it.
     isolated = botocore.session.Session(
         session_vars={
@@ -55,9 +58,9 @@ def _lambda_client(target: Target) -> LambdaClient:
         }
     )
     access_key, secret_key = target.credentials
-    session = boto3.Session(access_key, secret_key, region_name=target.region, botocore_session=isolated)
+    local = boto3.Session(access_key, secret_key, region_name=target.region, botocore_session=isolated)
     config = _CONFIG.merge(Config(proxies={}))
-    return session.client("lambda", endpoint_url=target.endpoint_url, config=config)
+    return lambda service: local.client(service, endpoint_url=target.endpoint_url, config=config)  # type: ignore[call-overload]
 
 
 def _invoke(client: LambdaClient, target: Target, body: bytes) -> Json:

@@ -27,10 +27,10 @@ _IDENTITY = frozenset(
 _THROTTLES = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "EC2ThrottledException"})
 
 
-def explain(exc: Exception, target: Target) -> CliError:
-    """Return the error that the user sees."""
+def explain(exc: Exception, target: Target, needs: str = "") -> CliError:
+    """Return the error that the user sees. `needs` is what the credentials need, if not to invoke the Orchestrator."""
     if isinstance(exc, aws.ClientError):
-        return _of_answer(exc, target)
+        return _of_answer(exc, target, needs or f"lambda:InvokeFunction on {target.orchestrator_arn}")
     for kinds, line in _ON_THE_WAY:
         if isinstance(exc, kinds):
             return line(_short(exc), target)
@@ -75,12 +75,12 @@ _ON_THE_WAY: tuple[tuple[tuple[type[Exception], ...], Callable[[str, Target], Cl
 )
 
 
-def _of_answer(exc: aws.ClientError, target: Target) -> CliError:
+def _of_answer(exc: aws.ClientError, target: Target, needs: str) -> CliError:
     error = exc.response.get("Error", {})
     code = error.get("Code", "Unknown")
     said = error.get("Message") or code
     if code in _ACCESS:
-        return RemoteError(f"AWS denied access: {said}; ask for lambda:InvokeFunction on {target.orchestrator_arn}")
+        return RemoteError(f"AWS denied access: {said}; ask for {needs}")
     if code in _IDENTITY:
         return RemoteError(f"AWS does not accept these credentials ({said}); log in again, or check AWS_PROFILE")
     if code == "ResourceNotFoundException":

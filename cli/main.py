@@ -9,7 +9,7 @@ import typer
 from typer.main import get_command
 
 from cli.boundary import Boundary
-from cli.commands import asl, catalog, compare, control, demo, dlq, inspect, run, verify
+from cli.commands import asl, catalog, compare, control, demo, dlq, doctor, inspect, metrics, run, verify
 from cli.options import EXIT_CODES
 
 app = typer.Typer(
@@ -49,10 +49,12 @@ app.command("output", epilog=EXIT_CODES)(inspect.output)
 app.command("cancel", epilog=control.CANCEL_EXIT_CODES)(control.cancel)
 app.command("redrive", epilog=EXIT_CODES)(control.redrive)
 app.command("verify", epilog=verify.VERIFY_EXIT_CODES)(verify.verify)
+app.command("metrics", epilog=EXIT_CODES)(metrics.metrics)
 app.command("workflows", epilog=EXIT_CODES)(catalog.workflows)
 app.command("register", epilog=EXIT_CODES)(catalog.register)
 app.command("asl", epilog=EXIT_CODES)(asl.asl)
 app.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
+app.command("doctor", epilog=doctor.DOCTOR_EXIT_CODES)(doctor.doctor)
 app.add_typer(dlq.app, name="dlq", help="Look after messages and stream records that could not be handled.")
 # Only its name and help: the boundary imports cli.local when it is called.
 app.add_typer(typer.Typer(), name="local", help="Run the whole system on this machine, without an AWS account.")

@@ -37,6 +37,11 @@ class EngineArgs(TypedDict):
     defaults: FunctionDefaults
 
 
+def metrics_namespace() -> str:
+    """Return the namespace of the engine's metrics: the stack's own, or alarms would hear of another stack's runs."""
+    return f"Orchestra/{pulumi.get_project()}-{pulumi.get_stack()}"
+
+
 def engine_code(module: str, texts: Mapping[str, str] | None = None) -> ZipCode:
     """Return the engine's bundle, with `texts` beside it, to be entered at the handler of `orchestration.<module>`."""
     files = packaging.engine_files(FOLDER)
@@ -87,6 +92,6 @@ def engine_environment(
         "LEASE_SLACK_S": str(args["lease_slack_s"]),
         "SERVICES": pulumi.Output.json_dumps(dict(sorted(services.items()))),
         "POWERTOOLS_SERVICE_NAME": module,
-        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_METRICS_NAMESPACE": metrics_namespace(),
         "POWERTOOLS_LOG_LEVEL": args["defaults"]["log_level"],
     }

@@ -228,6 +228,32 @@ def tls_only(queue_arn: str) -> Document:
     )
 
 
+def alarm_topic(*, topic_arn: str, account_id: str) -> Document:
+    """Return the policy of the topic that alarms ring on: those of this account alone, and over TLS.
+
+    Whom in the account IAM lets publish or subscribe may do so too.
+    Source: repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger (2026).
+    """
+    return _document(
+        {
+            "Sid": "Ring",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic_arn,
+            "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
+        },
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": topic_arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+
+
 def _trust(service: str, source: dict[str, str], *, source_arn: str | None = None) -> Document:
     """Return who may assume a role: a service, as long as it acts for this source, and for an ARN of this pattern."""
     condition = {"StringEquals": source, **({"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {})}

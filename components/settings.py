@@ -1,9 +1,10 @@
 """The stack's settings, checked once: Pulumi.yaml declares each, with its type, default and description."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Self, TypedDict
+from typing import Any, Self, TypedDict
 
 import pulumi
 
@@ -35,6 +36,38 @@ class FunctionDefaults(TypedDict):
     log_retention_days: int
 
 
+class AlarmThresholds(TypedDict):
+    """What is too much: an alarm rings above it, and not at it."""
+
+    runs_failed: int
+    """Runs of either engine that fail within 5 minutes."""
+
+    task_failures: int
+    """Attempts of one service that fail within 5 minutes, those that are tried again included."""
+
+    stream_age_s: int
+    """How far the Orchestrator is behind the table's stream, for 5 minutes."""
+
+    queue_age_s: int
+    """The age of the oldest message of READY tasks. One is delayed for up to 15 minutes, and worked on for as long."""
+
+    stuck_minutes: int
+    """For how long a run has been due that the Sweeper does not get to, or fails in."""
+
+
+# By the setting's own key: its default, and what it may be.
+THRESHOLDS: Mapping[str, tuple[int, range]] = {
+    "runsFailed": (0, range(1_000_001)),
+    "taskFailures": (5, range(1_000_001)),
+    "streamAgeSeconds": (60, range(1, 86_401)),
+    "queueAgeSeconds": (1800, range(1, 1_209_601)),
+    "stuckMinutes": (10, range(2, 1441)),  # the Sweeper comes once a minute
+}
+
+# Enough to refuse what is none. What is one, only the confirmation can tell that SNS sends.
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Raises ProgramError, naming the key, for a value that no deploy could use."""
@@ -50,6 +83,9 @@ class Settings:
     flow_type: str = "STANDARD"
     register_flows: bool = False
     container_images: Mapping[str, str] = field(default_factory=dict)
+    monitoring: bool = True
+    alarm_email: str = ""  # nobody
+    alarm_thresholds: Mapping[str, int] = field(default_factory=dict)  # those that are not as they are by default
 
     def __post_init__(self) -> None:
         _require("logRetentionDays", self.log_retention_days, RETENTION_DAYS)
@@ -68,6 +104,13 @@ class Settings:
         for service, uri in self.container_images.items():
             if not isinstance(uri, str) or not uri:
                 raise _error("containerImages", f"gives {service!r} {uri!r}, and an image URI is a string")
+        if self.alarm_email and not EMAIL.fullmatch(self.alarm_email):
+            raise _error("alarmEmail", f"is {self.alarm_email!r}, and must be an e-mail address")
+        for key, value in self.alarm_thresholds.items():
+            _require("alarmThresholds", key, THRESHOLDS.keys())
+            if type(value) is not int:
+                raise _error(f"alarmThresholds.{key}", f"is {value!r}, and must be a whole number")
+            _require_within(f"alarmThresholds.{key}", value, THRESHOLDS[key][1])
 
     @classmethod
     def from_config(cls, config: pulumi.Config) -> Self:
@@ -83,7 +126,10 @@ class Settings:
             lease_slack_s=_integer(config, "leaseSlackSeconds", cls.lease_slack_s),
             flow_type=config.get("flowType") or cls.flow_type,
             register_flows=_boolean(config, "registerFlows", default=cls.register_flows),
-            container_images=_object(config, "containerImages"),
+            container_images=_object(config, "containerImages", "{b3: <image URI>}"),
+            monitoring=_boolean(config, "monitoring", default=cls.monitoring),
+            alarm_email=config.get("alarmEmail") or cls.alarm_email,
+            alarm_thresholds=_object(config, "alarmThresholds", "{runsFailed: 5}"),
         )
 
     @property
@@ -97,6 +143,17 @@ class Settings:
             "architecture": self.architecture,
             "log_level": self.log_level,
             "log_retention_days": self.log_retention_days,
+        }
+
+    @property
+    def thresholds(self) -> AlarmThresholds:
+        limits = {key: self.alarm_thresholds.get(key, default) for key, (default, _) in THRESHOLDS.items()}
+        return {
+            "runs_failed": limits["runsFailed"],
+            "task_failures": limits["taskFailures"],
+            "stream_age_s": limits["streamAgeSeconds"],
+            "queue_age_s": limits["queueAgeSeconds"],
+            "stuck_minutes": limits["stuckMinutes"],
         }
 
     def images_of(self, services: Collection[str]) -> dict[str, str | None]:
@@ -125,7 +182,7 @@ def _integer(config: pulumi.Config, key: str, default: int) -> int:
         raise _error(key, f"is {text!r}, and must be a whole number") from None
 
 
-def _object(config: pulumi.Config, key: str) -> dict[str, str]:
+def _object(config: pulumi.Config, key: str, example: str) -> dict[str, Any]:
     text = config.get(key)
     if text is None:
         return {}
@@ -134,7 +191,7 @@ def _object(config: pulumi.Config, key: str) -> dict[str, str]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise _error(key, f"is {text!r}, and must be an object, such as {{b3: <image URI>}}")
+        raise _error(key, f"is {text!r}, and must be an object, such as {example}")
     return value
 
 

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from orchestration import aws, dead_letters, payload, stream, sweeper, telemetry
+from orchestration import aws, dead_letters, metrics, payload, stream, sweeper, telemetry
 from orchestration.dead_letters import DeadLetters, Origin
 from orchestration.engine import Engine
 from orchestration.errors import Refused
@@ -111,7 +111,7 @@ def handle(engine: Engine, letters: DeadLetters, record: dict[str, Any]) -> None
         letters.put(Origin.RECORDS, dead_letters.record_body(task, reason))
 
     # The keys stay for the whole batch if nobody takes them away: the next record may be one without a task.
-    with logger.append_context_keys(run_id=None, task_id=None), quarantine(put, metric="RecordsQuarantined"):
+    with logger.append_context_keys(run_id=None, task_id=None), quarantine(put, metric=metrics.RECORDS_QUARANTINED):
         task = stream.task_of(record)
         if task is not None:
             logger.append_keys(run_id=task[0], task_id=task[1])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from orchestration import failures, telemetry
+from orchestration import failures, metrics, telemetry
+from orchestration.metrics import Metric
 
 
 @contextmanager
-def quarantine(put: Callable[[str], None], *, metric: str) -> Iterator[None]:
+def quarantine(put: Callable[[str], None], *, metric: Metric) -> Iterator[None]:
     """Do the work of one message or record.
 
     An error that another try can mend is raised again, so that it is delivered again. With any other, `put` sets it
@@ -26,7 +27,7 @@ def quarantine(put: Callable[[str], None], *, metric: str) -> Iterator[None]:
         except Exception as lost:
             telemetry.failed("cannot be handled, and cannot be set aside; it will be delivered again", error)
             telemetry.failed("the quarantine failed", lost)
-            telemetry.count("QuarantineFailures")
+            telemetry.tell(metrics.QUARANTINE_FAILURES)
             raise lost from None  # its context would tell the text of the other
         telemetry.failed("cannot be handled, and has been set aside", error)
-        telemetry.count(metric)
+        telemetry.tell(metric)

@@ -55,6 +55,14 @@ class Stale(Generic[R]):
     stored: R | None
 
 
+@dataclass(frozen=True)
+class OpenRuns:
+    """How many runs have not ended, and the earliest time at which one of them is due; None: there is none."""
+
+    count: int
+    first_due_at: int | None
+
+
 Outcome: TypeAlias = Saved[R] | Stale[R]
 
 
@@ -70,7 +78,7 @@ class Page:
 
 
 class Store(Protocol):
-    """Every read is strongly consistent, but for `list_runs` and `overdue`, which find candidates by an index."""
+    """Every read is strongly consistent, but for `list_runs`, `overdue` and `open_runs`, which go by an index."""
 
     def get_run(self, run_id: str) -> Run | None: ...
 
@@ -110,6 +118,9 @@ class Store(Protocol):
 
     def overdue(self, now: int) -> Iterator[str]:
         """Find the runs whose `check_at` has come, in no particular order. The index may lag."""
+
+    def open_runs(self) -> OpenRuns:
+        """Count the runs that have not ended. The index may lag."""
 
 
 class DynamoStore:
@@ -199,6 +210,22 @@ class DynamoStore:
             )
             for page in pages:
                 yield from (codec.run_of_key(item) for item in page["Items"])
+
+    def open_runs(self) -> OpenRuns:
+        count, first = 0, []
+        for shard in range(codec.RUN_SHARDS):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=codec.OPEN_RUNS_INDEX,
+                KeyConditionExpression="open_pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": str(shard)}},
+                ProjectionExpression="check_at",
+            )
+            for number, page in enumerate(pages):
+                count += page["Count"]
+                if number == 0 and page["Items"]:  # in the order of `check_at`
+                    first.append(int(page["Items"][0]["check_at"]["N"]))
+        return OpenRuns(count, min(first, default=None))
 
     def _shard(self, pk: str, limit: int, before: str | None) -> Sequence[Mapping[str, Any]]:
         condition, values = "runs_pk = :pk", {":pk": {"S": pk}}

@@ -1,7 +1,7 @@
 """The Sweeper function: every minute it looks at the runs that are due, and does in them what got lost.
 
-Where nothing was lost it finds nothing to do, and tells nothing. Two at the same time are harmless, as is one that is
-cut off: what it did not get to is due the next minute too.
+Where nothing was lost it finds nothing to do, and tells only how many runs are open, if any is. Two at the same time
+are harmless, as is one that is cut off: what it did not get to is due the next minute too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from orchestration import aws, telemetry
+from orchestration import aws, metrics, telemetry
 from orchestration.engine import Engine, Swept
 from orchestration.payload import Json
 from orchestration.settings import Settings
@@ -62,6 +62,7 @@ def sweep(engine: Engine, has_time: Callable[[], bool]) -> Summary:
         left=sum(1 for outcome in found if outcome is None),
     )
     _tell(summary, Counter(str(repair) for outcome in swept for repair in outcome.repairs))
+    _measure(engine)
     return summary
 
 
@@ -79,11 +80,20 @@ def _sweep(engine: Engine, run_id: str) -> Swept | Exception:
     return swept
 
 
+def _measure(engine: Engine) -> None:
+    """Tell how many runs are open, and for how long one of them is due that no sweep gets to or gets done with."""
+    found = engine.store.open_runs()
+    if found.count:
+        telemetry.tell(metrics.OPEN_RUNS, found.count)
+    if found.first_due_at is not None and (lag := engine.clock.now() - found.first_due_at) > 0:
+        telemetry.tell(metrics.SWEEP_LAG, lag)
+
+
 def _tell(summary: Summary, repairs: Counter[str]) -> None:
-    for name, value in {"RunsSwept": summary.checked, "SweepFailures": summary.failed}.items():
+    for metric, value in {metrics.RUNS_SWEPT: summary.checked, metrics.SWEEP_FAILURES: summary.failed}.items():
         if value:
-            telemetry.count(name, value)
+            telemetry.tell(metric, value)
     for kind, value in repairs.items():
-        telemetry.count("SweeperRepairs", value, kind=kind)
+        telemetry.tell(metrics.SWEEPER_REPAIRS, value, kind=kind)
     if summary.left:
         logger.warning("not all runs that are due could be looked at in time", extra=asdict(summary))

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from aws_lambda_powertools import Logger, Tracer, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.metrics.base import SingleMetric
 
-from orchestration import failures
-from orchestration.model import Run, TaskState
+from orchestration import failures, metrics
+from orchestration.metrics import Metric
+from orchestration.model import Run, RunStatus, TaskState, TaskStatus
 
 logger = Logger(use_rfc3339=True)  # as Lambda reads times; service name and level come from the environment
 tracer = Tracer()
 
 
+_ENDS = {
+    RunStatus.SUCCEEDED: metrics.RUNS_SUCCEEDED,
+    RunStatus.FAILED: metrics.RUNS_FAILED,
+    RunStatus.CANCELED: metrics.RUNS_CANCELED,
+}
+_ATTEMPTS = {
+    TaskStatus.SUCCEEDED: metrics.ATTEMPTS_SUCCEEDED,
+    TaskStatus.FAILED: metrics.ATTEMPTS_FAILED,
+    TaskStatus.READY: metrics.ATTEMPTS_RETRIED,
+    TaskStatus.CANCELED: metrics.ATTEMPTS_CANCELED,
+}
+
+
 def run_started(workflow: str) -> None:
-    count("RunsStarted", workflow=workflow)
+    tell(metrics.RUNS_STARTED, workflow=workflow)
 
 
 def run_cancel_asked(workflow: str) -> None:
-    count("RunsCancelAsked", workflow=workflow)
+    tell(metrics.RUNS_CANCEL_ASKED, workflow=workflow)
 
 
 def run_redriven(workflow: str) -> None:
-    count("RunsRedriven", workflow=workflow)
+    tell(metrics.RUNS_REDRIVEN, workflow=workflow)
 
 
 def run_ended(run: Run) -> None:
-    count(f"Runs{run.status.capitalize()}", workflow=run.workflow)
+    tell(_ENDS[run.status], workflow=run.workflow)
     if run.finished_at is not None:
-        _duration("RunDuration", run.finished_at - run.started_at, workflow=run.workflow)
+        tell(metrics.RUN_DURATION, run.finished_at - run.started_at, workflow=run.workflow)
 
 
 def attempt_ended(service: str, claimed: TaskState, task: TaskState) -> None:
     """Tell how an attempt ended: SUCCEEDED, FAILED, READY for another one, or released by a service that was busy."""
     released = task.released > claimed.released
-    count("AttemptsReleased" if released else f"Attempts{task.status.capitalize()}", service=service)
+    tell(metrics.ATTEMPTS_RELEASED if released else _ATTEMPTS[task.status], service=service)
     if claimed.started_at is not None and task.finished_at is not None:
-        _duration("AttemptDuration", task.finished_at - claimed.started_at, service=service)
+        tell(metrics.ATTEMPT_DURATION, task.finished_at - claimed.started_at, service=service)
     if claimed.started_at is not None and claimed.ready_at is not None:
-        _duration("QueueWait", claimed.started_at - claimed.ready_at, service=service)
+        tell(metrics.QUEUE_WAIT, claimed.started_at - claimed.ready_at, service=service)
 
 
 def failed(message: str, error: Exception, **fields: str) -> None:
@@ -48,24 +64,28 @@ def failed(message: str, error: Exception, **fields: str) -> None:
     logger.error(message, extra={"reason": failures.reason(error), "trace": failures.trace(error), **fields})
 
 
-def count(name: str, value: int = 1, **dimensions: str) -> None:
-    _emit(name, MetricUnit.Count, value, dimensions)
+def tell(metric: Metric, value: float = 1, **dimensions: str) -> None:
+    """Emit one value of a metric, with a content for each dimension that the metric has in any of its sets."""
+    line = json.dumps(_line(metric, value, dimensions), separators=(",", ":"))
+    with _whole_lines():
+        sys.stdout.write(f"{line}\n")
 
 
-def _duration(name: str, milliseconds: int, **dimensions: str) -> None:
-    _emit(name, MetricUnit.Milliseconds, milliseconds, dimensions)
-
-
-def _emit(name: str, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
-    # One line for each: the records of a batch belong to different workflows and services.
-    with _whole_lines(), single_metric(name=name, unit=unit, value=value) as metric:
-        for dimension, content in dimensions.items():
-            metric.add_dimension(dimension, content)
+def _line(metric: Metric, value: float, dimensions: Mapping[str, str]) -> dict[str, object]:
+    # One line for each: the records of a batch belong to different workflows and services. Which function tells it is
+    # no dimension (`service=""`), since an alarm has to name all of them, and that is of no interest to any.
+    single = SingleMetric(dimension_set=dict(dimensions), service="")
+    single.add_metric(name=metric.name, unit=metric.unit, value=value)
+    line = single.serialize_metric_set()
+    # Powertools knows one set of dimensions a metric. Each set is a metric of its own, and may be empty. Source:
+    # docs.aws.amazon.com/AmazonCloudWatch, "Specification: Embedded metric format", on DimensionSet (2026).
+    line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] = [list(names) for names in metric.dimensions]
+    return line
 
 
 @contextmanager
 def _whole_lines() -> Iterator[None]:
-    """Keep the log's lines out: a metric is printed in two parts, and the tasks of a batch run side by side."""
+    """Keep the log's lines out: the tasks of a batch run side by side, and a stream may write a line in parts."""
     handler = logger.registered_handler
     handler.acquire()
     try:

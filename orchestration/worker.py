@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from orchestration import aws, telemetry
+from orchestration import aws, metrics, telemetry
 from orchestration.dead_letters import DeadLetters, Origin
 from orchestration.engine import Engine, Executed
 from orchestration.quarantine import quarantine
@@ -46,7 +46,7 @@ async def _execute(record: SQSRecord) -> None:
 def work(engine: Engine, services: TaskServices, letters: DeadLetters, body: str) -> None:
     """Do what one message asks for, or set it aside. An error leaves it in the queue, to be delivered again."""
     try:
-        with quarantine(lambda reason: letters.put(Origin.WORKER, body, reason), metric="MessagesQuarantined"):
+        with quarantine(lambda reason: letters.put(Origin.WORKER, body, reason), metric=metrics.MESSAGES_QUARANTINED):
             message = Message.parse(body)
             logger.thread_safe_append_keys(run_id=message.run_id, task_id=message.task_id)
             execute(engine, services, message)

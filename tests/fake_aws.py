@@ -107,12 +107,37 @@ def _lifecycle_policy(_: str, inputs: Mapping[str, Any]) -> Computed:
     return inputs["repository"], {"registryId": ACCOUNT}
 
 
+def _alarm(name: str, _: Mapping[str, Any]) -> Computed:
+    return name, {"name": name, "arn": _arn("cloudwatch", f"alarm:{name}")}
+
+
+def _dashboard(_: str, inputs: Mapping[str, Any]) -> Computed:
+    name = inputs["dashboardName"]
+    return name, {"dashboardArn": _arn("cloudwatch", f"dashboard/{name}", region="")}
+
+
+def _topic(name: str, _: Mapping[str, Any]) -> Computed:
+    arn = _arn("sns", name)
+    return arn, {"name": name, "arn": arn}
+
+
+def _topic_policy(_: str, inputs: Mapping[str, Any]) -> Computed:
+    return inputs["arn"], {"owner": ACCOUNT}
+
+
+def _subscription(_: str, inputs: Mapping[str, Any]) -> Computed:
+    arn = f"{inputs['topic']}:0f0e0d0c-0b0a-0908-0706-050403020100"
+    return arn, {"arn": arn}
+
+
 def _image(name: str, inputs: Mapping[str, Any]) -> Computed:
     return name, {"digest": DIGEST, "ref": f"{inputs['tags'][0]}@{DIGEST}", "contextHash": "c" * 64}
 
 
 _COMPUTED: Mapping[str, Callable[[str, Mapping[str, Any]], Computed]] = {
+    "aws:cloudwatch/dashboard:Dashboard": _dashboard,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
     "aws:dynamodb/table:Table": _table,
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": _lifecycle_policy,
     "aws:ecr/repository:Repository": _repository,
@@ -125,6 +150,9 @@ _COMPUTED: Mapping[str, Callable[[str, Mapping[str, Any]], Computed]] = {
     "aws:scheduler/schedule:Schedule": _schedule,
     "aws:scheduler/scheduleGroup:ScheduleGroup": _schedule_group,
     "aws:sfn/stateMachine:StateMachine": _state_machine,
+    "aws:sns/topic:Topic": _topic,
+    "aws:sns/topicPolicy:TopicPolicy": _topic_policy,
+    "aws:sns/topicSubscription:TopicSubscription": _subscription,
     "aws:sqs/queue:Queue": _queue,
     "aws:sqs/queuePolicy:QueuePolicy": _of_queue,
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _of_queue,

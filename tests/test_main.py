@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from components.errors import ProgramError
+from components.settings import THRESHOLDS
 from orchestration import asl
 from orchestration.workflow import Workflow
 from tests.fake_aws import ACCOUNT, REGION
@@ -63,6 +65,8 @@ def test_the_exports(snap: Snapshot) -> None:
         "task_function_arns": {name: f"{arn}task-{name}-1234567" for name in SERVICES},
         "state_machine_arns": {"abc": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:orchestra-test-abc"},
         "region": REGION,
+        "alarm_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:monitoring-1234567",
+        "dashboard_name": "orchestra-test",
     }
 
 
@@ -86,7 +90,7 @@ def test_the_engines_functions_know_the_same_table_queues_and_services(
         "GRACE_S": "120",
         "LEASE_SLACK_S": "30",
         "POWERTOOLS_SERVICE_NAME": function,
-        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra/orchestra-test",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
 
@@ -170,6 +174,44 @@ def test_only_a_stack_that_says_so_makes_state_machines_of_registered_workflows(
     assert told["FLOW_LOG_GROUP_ARN"] == registered["log_group_arn"]
 
 
+def test_all_that_there_is_is_watched(snap: Snapshot) -> None:
+    alarms = {r.name.removeprefix("monitoring-"): r.inputs for r in snap.all("aws:cloudwatch/metricAlarm:MetricAlarm")}
+    functions = {r.name for r in snap.all("aws:lambda/function:Function")}
+    assert {n.removesuffix("-errors") for n in alarms if n.endswith("-errors")} == functions | {"table"}
+    assert {n.removesuffix("-throttles") for n in alarms if n.endswith("-throttles")} == functions | {"table"}
+    for name in functions:
+        found = snap.one("aws:lambda/function:Function", name).inputs
+        assert alarms[f"{name}-errors"]["dimensions"] == {"FunctionName": f"{name}-1234567"}, found
+    assert alarms["worker-queue-age"]["dimensions"] == {"QueueName": "worker-1234567"}
+    assert alarms["dead-letters"]["dimensions"] == {"QueueName": "worker-dead-letters-1234567"}
+    assert alarms["failed-records"]["dimensions"] == {"QueueName": "orchestrator-failed-records-1234567"}
+    assert alarms["runs-failed"]["namespace"] == variables(snap, "orchestrator")["POWERTOOLS_METRICS_NAMESPACE"]
+    watched = sum(len(a.get("metricQueries", [])[1:]) or 1 for a in alarms.values())
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    assert f"| {watched} metrics that alarms watch at $0.10 each | ${watched / 10:.2f} |" in text
+
+
+def test_the_alarms_of_the_docs_are_those_of_the_program(snap: Snapshot) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("## The alarms")[2]
+    rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \| (?:`(\w+)`)? ?\| \[([^\]]+)\]", text, re.MULTILINE)
+    said = {name: heading for names, _, heading in rows for name in re.findall(r"`([^`]+)`", names)}
+    found: dict[str, str] = {}
+    for alarm in snap.all("aws:cloudwatch/metricAlarm:MetricAlarm"):
+        general = alarm.name.removeprefix("monitoring-").replace("flow-abc-", "flow-WORKFLOW-")
+        for service in SERVICES:
+            general = general.replace(f"task-{service}-", "task-SERVICE-")
+        found[general] = re.findall(r'"(.+)"', alarm.inputs["alarmDescription"])[0]
+    assert said == found
+    assert {setting for _, setting, _ in rows if setting} == set(THRESHOLDS)
+
+
+def test_a_stack_may_do_without_alarms() -> None:
+    snap = run(monitoring="false")
+    assert [r.typ for r in snap.resources if "cloudwatch/metricAlarm" in r.typ or ":sns/" in r.typ] == []
+    assert "alarm_topic_arn" not in snap.exports
+    assert "dashboard_name" not in snap.exports
+
+
 def test_every_function_has_a_role_of_its_own(snap: Snapshot) -> None:
     functions = snap.all("aws:lambda/function:Function")
     assert len(functions) == len(SERVICES) + 3
@@ -196,6 +238,8 @@ def test_the_settings_reach_what_they_set() -> None:
         graceSeconds="60",
         leaseSlackSeconds="10",
         flowType="EXPRESS",
+        alarmEmail="ops@example.com",
+        alarmThresholds='{"runsFailed": 9}',
         containerImages=json.dumps({"b3": image}),
     )
     functions = snap.all("aws:lambda/function:Function")
@@ -213,6 +257,8 @@ def test_the_settings_reach_what_they_set() -> None:
     assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 5}
     assert snap.one("aws:lambda/function:Function", "task-b3").inputs["imageUri"] == image
     assert snap.all("docker-build:index:Image") == []
+    assert snap.one("aws:sns/topicSubscription:TopicSubscription").inputs["endpoint"] == "ops@example.com"
+    assert snap.one("aws:cloudwatch/metricAlarm:MetricAlarm", "monitoring-runs-failed").inputs["threshold"] == 9
 
 
 def test_lambda_drops_no_metrics_of_the_engine_whatever_the_log_level() -> None:
@@ -237,7 +283,7 @@ def test_only_the_table_can_be_protected(snap: Snapshot) -> None:
 
 def test_the_program_can_be_read_at_a_glance() -> None:
     source = (ROOT / "__main__.py").read_text()
-    assert len(source.splitlines()) < 90
+    assert len(source.splitlines()) < 115
     imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
     assert [line for line in imports if "aws" in line] == [  # look-ups, and no resources
         "from pulumi_aws.get_caller_identity import get_caller_identity_output",

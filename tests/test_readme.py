@@ -17,6 +17,7 @@ from cli.main import app
 from components import sweeper
 from components.worker_pool import TIMEOUT_S
 from orchestration import codec, invariants, payload, queue, retry, workflow
+from orchestration.metrics import METRICS
 from orchestration.overdue import Repair
 from orchestration.workflow import Retry, Task, Workflow
 from tests.simulation import judge, simulation
@@ -98,9 +99,7 @@ def test_the_limits_are_those_of_the_code(row: str, limit: str) -> None:
     assert f"| {row} | {limit} |" in README
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/engines.md", "docs/operations.md", "docs/parity.md", "docs/reliability.md"]
-)
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))])
 def test_every_file_and_heading_that_is_linked_is_there(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     links = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
@@ -123,7 +122,8 @@ def anchors(text: str) -> set[str]:
 def test_every_command_of_the_docs_is_one() -> None:
     """Each parses: its name is known, and so are its options."""
     command = get_command(app)
-    for page in ("README.md", "docs/engines.md", "docs/operations.md", "docs/reliability.md"):
+    adding = ("docs/adding-a-task.md", "docs/adding-a-workflow.md")
+    for page in ("README.md", *adding, "docs/engines.md", "docs/operations.md", "docs/reliability.md"):
         text = (ROOT / page).read_text("utf-8")
         shown = re.findall(r"^(?:\$ )?orchestra ([^#\n]+)", text, re.MULTILINE) + re.findall(
             r"`orchestra ([^`]+)`", text
@@ -153,12 +153,24 @@ def test_the_costs_are_counted_with_the_numbers_of_the_code() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("## What it costs")[2]
     looks = 30 * 24 * 60
     gb_s = looks * 0.2 * sweeper.MEMORY_MB / 1024
-    prices = [gb_s * 0.0000133334, looks * 0.2e-6, looks * 1e-6, codec.RUN_SHARDS * looks / 2 * 0.125e-6]
+    prices = [gb_s * 0.0000133334, looks * 0.2e-6, looks * 1e-6, 2 * codec.RUN_SHARDS * looks / 2 * 0.125e-6]
 
     assert sweeper.EVERY == "rate(1 minute)"
     assert f"{looks:,} x 0.2 s x 0.5 GB = {gb_s:,.0f} GB-s" in text
-    assert f"| {codec.RUN_SHARDS} x {looks:,} queries" in text
+    assert f"| {2 * codec.RUN_SHARDS} x {looks:,} queries" in text
     assert re.findall(r"\| (\$\d\.\d{3}) \|", text) == [f"${price:.3f}" for price in (*prices, looks * 1e-6 * 0.5)]
+
+
+def test_the_metrics_of_the_docs_are_those_that_are_emitted() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("## What to watch")[2]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \| ", text, re.MULTILINE)
+    said = {
+        name: (kind, {() if each == "none" else (each.strip("`"),) for each in dimensions.split("; ")})
+        for name, kind, dimensions in rows
+    }
+
+    assert said == {name: (metric.kind, set(metric.dimensions)) for name, metric in METRICS.items()}
+    assert len(rows) == len(METRICS)
 
 
 def test_the_waits_of_the_local_stack_are_its_settings() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi
 import pulumi_aws.iam as iam
-import pulumi_aws.sns as sns
+import pulumi_aws.kinesis as kinesis
 import pulumi_aws.sqs as sqs
 import pytest
 from pulumi_aws.get_partition import get_partition_output
@@ -58,8 +58,8 @@ def test_a_look_up_that_is_not_listed_is_refused() -> None:
 
 
 def test_a_type_that_is_not_listed_is_refused() -> None:
-    with pytest.raises(AssertionError, match="the resource type aws:sns/topic:Topic"):
-        snapshot(lambda: sns.Topic("unlisted"))
+    with pytest.raises(AssertionError, match="the resource type aws:kinesis/stream:Stream"):
+        snapshot(lambda: kinesis.Stream("unlisted"))
 
 
 def test_an_error_inside_apply_is_raised() -> None:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from local.handlers import dynamodb, ecr, functions, iam, invocation, logs, scheduler, sns, sqs, stepfunctions
+from local.handlers import (
+    cloudwatch,
+    dynamodb,
+    ecr,
+    functions,
+    iam,
+    invocation,
+    logs,
+    scheduler,
+    sns,
+    sqs,
+    stepfunctions,
+)
 from local.handlers.base import Handler
 
 _SUPPORTED: tuple[type[Handler], ...] = (
+    cloudwatch.Dashboard,
+    cloudwatch.MetricAlarm,
     dynamodb.Table,
     ecr.BuiltImage,
     ecr.LifecyclePolicy,
@@ -22,6 +36,7 @@ _SUPPORTED: tuple[type[Handler], ...] = (
     scheduler.Schedule,
     scheduler.ScheduleGroup,
     sns.Topic,
+    sns.TopicPolicy,
     sns.TopicSubscription,
     sqs.Queue,
     sqs.QueuePolicy,

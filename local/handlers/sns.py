@@ -45,6 +45,29 @@ def _text(name: str, value: str) -> str:
     return without_tls_only(value) if name == "policy" else str(value)
 
 
+class TopicPolicy(Handler):
+    type = "aws:sns/topicPolicy:TopicPolicy"
+    name_property = None
+    replacing = ("arn",)
+
+    def create(self, scope: Scope, inputs: Inputs) -> Registered:
+        _set_policy(scope, inputs["arn"], inputs["policy"])
+        return Registered(inputs["arn"], {"owner": scope.aws.account})
+
+    def update(self, scope: Scope, current: Registered, inputs: Inputs, changed: Collection[str]) -> Outputs:  # noqa: ARG002
+        _set_policy(scope, current.id, inputs["policy"])
+        return dict(current.outputs)
+
+    def delete(self, scope: Scope, current: Registered) -> None:
+        _set_policy(scope, current.id, "")
+
+
+def _set_policy(scope: Scope, topic: str, policy: str) -> None:
+    scope.aws.client("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=_text("policy", policy)
+    )
+
+
 class TopicSubscription(Handler):
     type = "aws:sns/topicSubscription:TopicSubscription"
     name_property = None

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from typer import Typer
 from typer.testing import CliRunner, Result
 
 from cli.client import Client, Request
 from cli.deployment import Choice
 from cli.errors import CliError
 from cli.main import app
+from cli.meter import Meter
 from cli.ports import Clock, Ports
 from orchestration.asl import compile_workflow
 from orchestration.workflow import Workflow
@@ -71,8 +73,10 @@ def call(
     env: dict[str, str | None] | None = None,
     refuse_connection: CliError | None = None,
     bring_up: Callable[[Callable[[str], None]], None] | None = None,
+    meter: Callable[[Choice], Meter] | None = None,
+    program: Typer = app,
 ) -> Called:
-    """Run `orchestra` with the arguments; each request gets the next answer, and there must be one."""
+    """Run `orchestra`, or another program, with the arguments; each request gets the next answer; there must be one."""
     requests: list[Request] = []
     choices: list[Choice] = []
     left = list(answers)
@@ -91,13 +95,17 @@ def call(
             raise refuse_connection
         return Client(send)
 
+    def no_meter(choice: Choice) -> Meter:
+        raise AssertionError(f"nobody should read the metrics of {choice}")
+
     ports = Ports(
         connect=connect,
+        meter=meter or no_meter,
         bring_up=bring_up or (lambda _say: None),
         clock=clock.port(),
         token=lambda: "x7k2q9",
     )
-    result = CliRunner().invoke(app, list(arguments), input=stdin, env=env, obj=ports, catch_exceptions=False)
+    result = CliRunner().invoke(program, list(arguments), input=stdin, env=env, obj=ports, catch_exceptions=False)
     assert not left, f"requests that were not made: {left}"
     return Called(result, requests, choices, clock)
 

@@ -370,7 +370,7 @@ def test_a_bug_is_one_line_and_a_traceback_only_on_demand(debug: str) -> None:
 
 def test_every_command_has_json_and_documents_its_exit_codes() -> None:
     runs = ("demo", "run", "status", "list", "output", "cancel", "redrive", "verify", "compare")
-    alone = (*runs, "workflows", "register", "asl")
+    alone = (*runs, "workflows", "register", "asl", "doctor")
     for command in (*((name,) for name in alone), *(("dlq", verb) for verb in ("list", "show", "redrive"))):
         called = call(*command, "--help")
         assert called.exit_code == 0
@@ -391,6 +391,7 @@ def test_every_command_has_json_and_documents_its_exit_codes() -> None:
         (("asl", "--help"), None),
         (("asl", "abc", "--summary"), ABC_MACHINE),
         (("compare", "--help"), None),
+        (("doctor", "--help"), None),
         (("verify", "--all"), {"checked": 2_000, "violations": [], "cursor": None}),
         (("dlq", "list"), {"letters": [{"id": "m-1", "run_id": RUN_ID, "reason": "none"}], "queues": []}),
         (("dlq", "show", "m-1"), {"letter": {"id": "m-1", "body": "{}"}}),

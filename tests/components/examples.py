@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pulumi
 
 from components.engine import EngineArgs
+from components.monitoring import Monitoring, MonitoringArgs
 from components.orchestration_table import OrchestrationTable
 from components.orchestrator import Orchestrator, OrchestratorArgs
 from components.registered_flows import FlowRegistration, RegisteredFlows
-from components.settings import FunctionDefaults
+from components.settings import FunctionDefaults, Settings
 from components.step_functions_flow import StepFunctionsFlow
 from components.sweeper import Sweeper
 from components.task_service import TaskService
@@ -30,6 +31,7 @@ QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:work"
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/work"
 DEAD_LETTERS_ARN = "arn:aws:sqs:us-east-1:123456789012:dead"
 DEAD_LETTERS_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dead"
+FAILED_RECORDS_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/records"
 FUNCTION_ARNS = {
     "b": "arn:aws:lambda:us-east-1:123456789012:function:task-b-7654321",
     "a": "arn:aws:lambda:us-east-1:123456789012:function:task-a-7654321",
@@ -106,7 +108,31 @@ def sweeper() -> Sweeper:
     return Sweeper("sweeper", {**ENGINE, "queue_url": QUEUE_URL, "queue_arn": QUEUE_ARN})
 
 
+MONITORING: MonitoringArgs = {
+    "table_name": "runs",
+    "orchestrator_arn": "arn:aws:lambda:us-east-1:123456789012:function:orchestrator-7654321",
+    "worker_arn": "arn:aws:lambda:us-east-1:123456789012:function:worker-7654321",
+    "sweeper_arn": "arn:aws:lambda:us-east-1:123456789012:function:sweeper-7654321",
+    "task_function_arns": FUNCTION_ARNS,
+    "queue_url": QUEUE_URL,
+    "dead_letters_url": DEAD_LETTERS_URL,
+    "failed_records_url": FAILED_RECORDS_URL,
+    "state_machine_arns": {"line": MACHINE_ARN},
+    "thresholds": Settings().thresholds,
+    "account_id": "123456789012",
+}
+
+
+def monitoring() -> Monitoring:
+    return Monitoring("monitoring", MONITORING)
+
+
+def mailing_monitoring() -> Monitoring:
+    return Monitoring("monitoring", {**MONITORING, "email": "ops@example.com", "state_machine_arns": {}})
+
+
 EXAMPLES: dict[str, list[Callable[[], pulumi.ComponentResource]]] = {
+    "Monitoring": [monitoring, mailing_monitoring],
     "OrchestrationTable": [orchestration_table],
     "Orchestrator": [orchestrator, registering_orchestrator],
     "RegisteredFlows": [registered_flows],

@@ -36,6 +36,7 @@ ACTIONS_WITHOUT_RESOURCES = {
 
 # The token and the module of each component.
 TOKENS = {
+    "Monitoring": ("orchestra:components:Monitoring", "components.monitoring"),
     "OrchestrationTable": ("orchestra:components:OrchestrationTable", "components.orchestration_table"),
     "Orchestrator": ("orchestra:components:Orchestrator", "components.orchestrator"),
     "RegisteredFlows": ("orchestra:components:RegisteredFlows", "components.registered_flows"),
@@ -50,6 +51,7 @@ ACCOUNT = {"aws:SourceAccount": "123456789012"}
 GROUP = "arn:aws:scheduler:us-east-1:123456789012:schedule-group/sweeper-1234567"
 MACHINES = "arn:aws:states:us-east-1:123456789012:stateMachine:orchestra-test-"
 SOURCES: dict[str, list[dict[str, Any]]] = {
+    "cloudwatch.amazonaws.com": [{"StringEquals": ACCOUNT}],
     "lambda.amazonaws.com": [{"StringEquals": ACCOUNT}],
     "scheduler.amazonaws.com": [{"StringEquals": {**ACCOUNT, "aws:SourceArn": GROUP}}],
     "states.amazonaws.com": [
@@ -194,7 +196,10 @@ def test_other_languages_could_use_every_component() -> None:
     flows = ["flowArns", "flowPrefix", "flowType"]
     orchestrator = sorted([*sweeper, *flows, "deadLettersArn", "deadLettersUrl", "streamArn", "workflows"])
     flow = ["defaults", "functionArns", "type", "workflow"]
+    monitored = ["accountId", "deadLettersUrl", "failedRecordsUrl", "orchestratorArn", "queueUrl", "stateMachineArns"]
+    monitoring = sorted([*monitored, "sweeperArn", "tableName", "taskFunctionArns", "thresholds", "workerArn"])
     assert inputs == {
+        "Monitoring": (sorted([*monitoring, "email"]), monitoring),
         "OrchestrationTable": (["protect"], []),
         "Orchestrator": (sorted([*orchestrator, "registeredFlows"]), orchestrator),
         "RegisteredFlows": (["defaults", "functionArns"], ["defaults", "functionArns"]),

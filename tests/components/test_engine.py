@@ -68,7 +68,7 @@ def test_the_room_for_the_other_variables_is_enough() -> None:
         "STATE_MACHINE_ARN_PREFIX": f"arn:aws-us-gov:states:us-gov-west-1:123456789012:stateMachine:{prefix}",
         "SERVICES": "",
         "POWERTOOLS_SERVICE_NAME": "orchestrator",
-        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_METRICS_NAMESPACE": f"Orchestra/{prefix.removesuffix('p')}",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
     }
     assert set(variables(snapshot(registering_orchestrator))) == set(longest)  # which has the most

@@ -78,7 +78,7 @@ def test_the_function(snap: Snapshot) -> None:
         "FUNCTION_ARN_PREFIX": "arn:aws:lambda:us-east-1:123456789012:function:",
         "STATE_MACHINE_ARN_PREFIX": MACHINES,
         "POWERTOOLS_SERVICE_NAME": "orchestrator",
-        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra/orchestra-test",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
     assert code.files["orchestration/workflow.py"] == "orchestration/workflow.py"

@@ -307,3 +307,28 @@ def test_a_queue_is_reached_over_tls_alone() -> None:
             }
         ],
     }
+
+
+def test_alarms_of_this_account_ring_on_the_topic_over_tls_alone() -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:alarms"
+    assert policies.alarm_topic(topic_arn=topic, account_id="123456789012") == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Ring",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": topic,
+                "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+            },
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sns:Publish",
+                "Resource": topic,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            },
+        ],
+    }

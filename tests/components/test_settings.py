@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from components.errors import ProgramError
-from components.settings import RETENTION_DAYS, Settings
+from components.settings import RETENTION_DAYS, THRESHOLDS, Settings
 from tests.snapshot import snapshot
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,9 @@ def test_a_stack_that_sets_nothing_has_the_defaults() -> None:
         flow_type="STANDARD",
         register_flows=False,
         container_images={},
+        monitoring=True,
+        alarm_email="",
+        alarm_thresholds={},
     )
 
 
@@ -62,6 +66,9 @@ def test_every_setting_is_read() -> None:
         flowType="EXPRESS",
         registerFlows="true",
         containerImages='{"b3": "registry/b3@sha256:0"}',
+        monitoring="false",
+        alarmEmail="ops@example.com",
+        alarmThresholds='{"runsFailed": 5, "stuckMinutes": 30}',
     ) == Settings(
         probe_service=True,
         log_retention_days=7,
@@ -74,6 +81,9 @@ def test_every_setting_is_read() -> None:
         flow_type="EXPRESS",
         register_flows=True,
         container_images={"b3": "registry/b3@sha256:0"},
+        monitoring=False,
+        alarm_email="ops@example.com",
+        alarm_thresholds={"runsFailed": 5, "stuckMinutes": 30},
     )
 
 
@@ -113,6 +123,34 @@ def test_every_setting_is_read() -> None:
             "orchestra:containerImages is 'b3', and must be an object, such as {b3: <image URI>}",
         ),
         ("containerImages", '{"b3": 3}', "orchestra:containerImages gives 'b3' 3, and an image URI is a string"),
+        ("monitoring", "on", "orchestra:monitoring is 'on', and must be true or false"),
+        ("alarmEmail", "ops", "orchestra:alarmEmail is 'ops', and must be an e-mail address"),
+        ("alarmEmail", "a@b@c.d", "orchestra:alarmEmail is 'a@b@c.d', and must be an e-mail address"),
+        (
+            "alarmThresholds",
+            "5",
+            "orchestra:alarmThresholds is '5', and must be an object, such as {runsFailed: 5}",
+        ),
+        (
+            "alarmThresholds",
+            '{"runs": 5}',
+            f"orchestra:alarmThresholds is 'runs', and must be one of {', '.join(THRESHOLDS)}",
+        ),
+        (
+            "alarmThresholds",
+            '{"runsFailed": "5"}',
+            "orchestra:alarmThresholds.runsFailed is '5', and must be a whole number",
+        ),
+        (
+            "alarmThresholds",
+            '{"runsFailed": true}',
+            "orchestra:alarmThresholds.runsFailed is True, and must be a whole number",
+        ),
+        (
+            "alarmThresholds",
+            '{"stuckMinutes": 1}',
+            "orchestra:alarmThresholds.stuckMinutes is 1, and must be from 2 to 1440",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key: str, value: str, message: str) -> None:
@@ -149,6 +187,22 @@ def test_an_image_for_a_service_that_is_not_deployed_is_refused() -> None:
     assert str(refused.value) == "orchestra:containerImages names 'b3'; the services are a, c"
 
 
+def test_every_threshold_reaches_a_field_of_its_own() -> None:
+    values = {key: number + 100 for number, key in enumerate(THRESHOLDS)}
+    assert list(Settings(alarm_thresholds=values).thresholds.values()) == [100, 101, 102, 103, 104]
+
+
+def test_a_threshold_that_is_not_set_has_its_default() -> None:
+    assert Settings(alarm_thresholds={"runsFailed": 5}).thresholds == {**Settings().thresholds, "runs_failed": 5}
+
+
+def test_the_thresholds_and_their_defaults_are_described_where_they_are_set() -> None:
+    description = project()["config"]["alarmThresholds"]["description"]
+    assert re.findall(r"(\w+) \((\d+)", description) == [
+        (key, str(default)) for key, (default, _) in THRESHOLDS.items()
+    ]
+
+
 def test_pulumi_yaml_declares_each_setting_with_the_default_that_the_program_has() -> None:
     declared = project()["config"]
     fields = [*dataclasses.fields(Settings)]
@@ -165,6 +219,9 @@ def test_pulumi_yaml_declares_each_setting_with_the_default_that_the_program_has
         "flowType": Settings().flow_type,
         "registerFlows": Settings().register_flows,
         "containerImages": Settings().container_images,
+        "monitoring": Settings().monitoring,
+        "alarmEmail": Settings().alarm_email,
+        "alarmThresholds": Settings().alarm_thresholds,
     }
     types = {"boolean": bool, "integer": int, "string": str, "object": dict}
     for key, entry in declared.items():

@@ -45,7 +45,7 @@ def test_the_function(snap: Snapshot) -> None:
         "LEASE_SLACK_S": "20",
         "SERVICES": '{"a": "task-a-7654321", "b": "task-b-7654321"}',
         "POWERTOOLS_SERVICE_NAME": "sweeper",
-        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra",
+        "POWERTOOLS_METRICS_NAMESPACE": "Orchestra/orchestra-test",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
     assert code.files["orchestration/workflow.py"] == "orchestration/workflow.py"

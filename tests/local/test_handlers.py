@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from local import deployment
@@ -92,6 +94,42 @@ for name, source in {"stream": table.stream_arn, "queue": queue.arn}.items():
     )
 topic = aws.sns.Topic("topic", display_name="new" if changed else "old")
 aws.sns.TopicSubscription("to-queue", topic=topic.arn, protocol="sqs", endpoint=queue.arn, raw_message_delivery=changed)
+speak = topic.arn.apply(
+    lambda arn: policy("sns:Subscribe" if changed else "sns:Publish", Principal={"Service": "cloudwatch.amazonaws.com"})
+)
+aws.sns.TopicPolicy("speak", arn=topic.arn, policy=speak)
+alarm = aws.cloudwatch.MetricAlarm(
+    "alarm",
+    namespace="AWS/Lambda",
+    metric_name="Errors",
+    dimensions={"FunctionName": function.name},
+    statistic="Sum",
+    period=60,
+    evaluation_periods=2,
+    comparison_operator="GreaterThanThreshold",
+    threshold=5 if changed else 0,
+    treat_missing_data="notBreaching",
+    alarm_description="errors",
+    alarm_actions=[topic.arn],
+    ok_actions=[] if changed else [topic.arn],
+    tags={"a": "b"},
+)
+read = {"namespace": "AWS/SQS", "metric_name": "NumberOfMessagesSent", "period": 60, "stat": "Sum"}
+aws.cloudwatch.MetricAlarm(
+    "sum",
+    name="sum-of-both",
+    evaluation_periods=1,
+    comparison_operator="GreaterThanThreshold",
+    threshold=1,
+    metric_queries=[
+        {"id": "total", "expression": "SUM([m0, m1])", "return_data": True},
+        {"id": "m0", "metric": {**read, "dimensions": {"QueueName": queue.name}}},
+        {"id": "m1", "metric": read},
+    ],
+)
+board = aws.cloudwatch.Dashboard(
+    "board", dashboard_name="overview", dashboard_body=json.dumps({"widgets": [], "start": "-PT1H" if changed else ""})
+)
 aws.lambda_.Permission(
     "invoke", function=function.name, action="lambda:InvokeFunction", principal="sns.amazonaws.com",
     source_arn=topic.arn, source_account="111111111111" if changed else "000000000000",
@@ -130,14 +168,16 @@ for name, value in {"role": role.name, "table": table.name, "queue": queue.url, 
     pulumi.export(name, value)
 for name, value in {"topic": topic.arn, "machine": machine.arn, "repository": repository.name}.items():
     pulumi.export(name, value)
-for name, value in {"group": group.name, "logs": logs.name}.items():
+for name, value in {"group": group.name, "logs": logs.name, "alarm": alarm.name}.items():
     pulumi.export(name, value)
 """
 )
 DOCKERFILE = 'FROM public.ecr.aws/lambda/python:3.13\nCOPY app.py ./\nCMD ["app.handler"]\n'
 # What a change of the setting updates, and what it replaces; everything else stays.
 UPDATED = {
+    "alarm",
     "async",
+    "board",
     "from-queue",
     "from-stream",
     "function",
@@ -148,6 +188,7 @@ UPDATED = {
     "machine",
     "queue",
     "schedule",
+    "speak",
     "table",
     "topic",
 }
@@ -195,6 +236,8 @@ def test_every_type_is_made_left_alone_changed_and_deleted(sample: Sample) -> No
         up.client("sns").list_topics()["Topics"],
         up.client("stepfunctions").list_state_machines()["stateMachines"],
         up.client("ecr").describe_repositories()["repositories"],
+        up.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        up.client("cloudwatch").list_dashboards()["DashboardEntries"],
         up.client("scheduler").list_schedules()["Schedules"],
         [g["Name"] for g in up.client("scheduler").list_schedule_groups()["ScheduleGroups"] if g["Name"] != "default"],
     ]
@@ -246,10 +289,25 @@ def check(up: Deployed, *, changed: bool) -> None:
 
     topic = up.client("sns").get_topic_attributes(TopicArn=outputs["topic"])["Attributes"]
     assert topic["DisplayName"] == ("new" if changed else "old")
+    assert ("sns:Subscribe" in topic["Policy"]) is changed
     check_machine(up, changed=changed)
+    check_alarm(up, changed=changed)
     policies = up.client("iam").list_attached_role_policies(RoleName=outputs["role"])["AttachedPolicies"]
     assert [policy["PolicyName"] for policy in policies] == ["AWSLambdaBasicExecutionRole"]
     assert outputs["repository"] == outputs["repository"].lower()
+
+
+def check_alarm(up: Deployed, *, changed: bool) -> None:
+    client, outputs = up.client("cloudwatch"), up.deployment.outputs
+    alarms = {alarm["AlarmName"]: alarm for alarm in client.describe_alarms()["MetricAlarms"]}
+    assert alarms.keys() == {outputs["alarm"], "sum-of-both"}
+    alarm = alarms[outputs["alarm"]]
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (5 if changed else 0, "notBreaching")
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (60, 2, "Sum")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": outputs["function"]}]
+    assert (alarm["AlarmActions"], alarm["OKActions"]) == ([outputs["topic"]], [] if changed else [outputs["topic"]])
+    body = json.loads(client.get_dashboard(DashboardName="overview")["DashboardBody"])
+    assert body == {"widgets": [], "start": "-PT1H" if changed else ""}
 
 
 def check_machine(up: Deployed, *, changed: bool) -> None:

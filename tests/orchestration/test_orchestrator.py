@@ -45,7 +45,7 @@ def test_a_start_is_answered_counted_and_logged(system: System) -> None:
     again = system.ask(action="start", workflow="abc", run_id="run-1", input=f"{CANARY}-input")
     assert again == {**answer, "created": False}
     output = system.output()
-    assert output.metrics == [("RunsStarted", "Count", 1, {"workflow": "abc", "service": "engine"})]
+    assert output.metrics == [("RunsStarted", "Count", 1, {"workflow": "abc"})]
     assert output.said("level", "message", "action", "run_id") == [("INFO", "answered", "start", "run-1")] * 2
     assert CANARY not in output.text
 
@@ -230,7 +230,7 @@ def test_a_record_that_is_malformed_does_not_stop_the_others(system: System) -> 
     ]
     reason = f"OrchestraError: not a stream record of the table: {batch['Records'][1]['eventID']!r}"
     assert output.lines[1]["reason"] == reason
-    assert output.metrics == [("RecordsQuarantined", "Count", 1, {"service": "engine"})]
+    assert output.metrics == [("RecordsQuarantined", "Count", 1, {})]
     assert CANARY not in output.text
     ((body, _),) = system.set_aside(Origin.RECORDS)
     assert json.loads(body) == {"run_id": None, "task_id": None, "reason": reason}
@@ -361,7 +361,7 @@ def test_what_cannot_be_set_aside_comes_again(system: System, monkeypatch: pytes
     assert system.advance(records("run-1", "run-2")) == failed("run-1")
     assert has_followed(system, "run-2")
     output = system.output()
-    assert output.metrics == [("QuarantineFailures", "Count", 1, {"service": "engine"})]
+    assert output.metrics == [("QuarantineFailures", "Count", 1, {})]
     assert CANARY not in output.text
 
 
@@ -430,8 +430,8 @@ def test_a_run_from_its_start_to_its_end(system: System) -> None:
     assert sorted(counts, key=str) == sorted(
         [
             *(("AttemptsSucceeded", "Count", 1.0, {"service": name}) for name in ("a", "b1", "b2", "b3", "c")),
-            ("RunsStarted", "Count", 1.0, {"workflow": "abc", "service": "engine"}),
-            ("RunsSucceeded", "Count", 1.0, {"workflow": "abc", "service": "engine"}),
+            ("RunsStarted", "Count", 1.0, {"workflow": "abc"}),
+            ("RunsSucceeded", "Count", 1.0, {"workflow": "abc"}),
         ],
         key=str,
     )
@@ -457,7 +457,7 @@ def test_a_run_that_fails_from_its_start_to_its_end(system: System) -> None:
     assert described["tasks"]["C"]["status"] == "CANCELED"
     output = system.output()
     assert CANARY not in output.text, "also the message of an error is the task's own"
-    assert ("RunsFailed", "Count", 1.0, {"workflow": "abc", "service": "engine"}) in output.metrics
+    assert ("RunsFailed", "Count", 1.0, {"workflow": "abc"}) in output.metrics
     assert ("AttemptsFailed", "Count", 1.0, {"service": "b2"}) in output.metrics
     assert ("executed", "B2", "FAILED", 1, "ValueError") in output.said(
         "message", "task_id", "status", "attempt", "error"

@@ -13,7 +13,7 @@ from moto.core.models import botocore_stubber
 from orchestration import codec, decide, payload
 from orchestration.errors import OrchestraError, PayloadTooLarge, Retryable
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
-from orchestration.store import PAUSES_S, Change, DynamoStore, Outcome, Page, Saved, Stale, Store
+from orchestration.store import PAUSES_S, Change, DynamoStore, OpenRuns, Outcome, Page, Saved, Stale, Store
 from tests.support.deployed import TABLE
 from tests.support.memory import MemoryStore
 from tests.support.table import create_table
@@ -548,6 +548,7 @@ def test_open_runs_are_found_from_the_time_of_their_check(store: Store) -> None:
     assert sorted(store.overdue(3000)) == ["run-00", "run-01", "run-02", "run-03"]
     assert sorted(store.overdue(-1)) == []
     assert len(list(store.overdue(99_999))) == 12
+    assert store.open_runs() == OpenRuns(12, 0)
 
     store.save([Change(started[0], decide.check_run(started[0], 50_000, 4000))])
     store.save([Change(started[1], decide.succeed_run(started[1], 4000))])
@@ -556,6 +557,7 @@ def test_open_runs_are_found_from_the_time_of_their_check(store: Store) -> None:
     assert sorted(store.overdue(3000)) == ["run-02", "run-03"]
     store.save([Change(failing, decide.settle_run(failing, 4000))])
     assert sorted(store.overdue(3000)) == ["run-03"]
+    assert store.open_runs() == OpenRuns(10, 3000)
 
 
 def test_a_redriven_run_is_open_again(store: Store) -> None:
@@ -566,6 +568,7 @@ def test_a_redriven_run_is_open_again(store: Store) -> None:
     store.save([Change(STARTED, failing)])
     store.save([Change(failing, failed)])
     assert list(store.overdue(99_999)) == []
+    assert store.open_runs() == OpenRuns(0, None)
     store.save([Change(failed, again)])
     assert store.get_run("r") == again
     assert list(store.overdue(9000)) == ["r"]

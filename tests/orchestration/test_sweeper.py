@@ -50,7 +50,13 @@ def test_where_nothing_is_due_nothing_is_told(system: System) -> None:
     started(system, "run-1")
     system.output()
     assert system.sweep() == summary()
-    assert system.output().text == ""
+    output = system.output()
+    assert (metrics(output.metrics), output.lines) == ([("OpenRuns", 1, None)], [])
+    system.settle()
+    system.output()
+    system.clock.ahead_ms += GRACE_MS
+    assert system.sweep() == summary()
+    assert system.output().text == "", "no run is open"
 
 
 def test_a_run_that_goes_on_is_looked_at_and_left_alone(system: System) -> None:
@@ -71,7 +77,7 @@ def test_a_run_that_goes_on_is_looked_at_and_left_alone(system: System) -> None:
     system.clock.ahead_ms += GRACE_MS
     assert system.sweep() == summary(checked=1)
     output = system.output()
-    assert metrics(output.metrics) == [("RunsSwept", 1, None)]
+    assert metrics(output.metrics) == [("OpenRuns", 1, None), ("RunsSwept", 1, None)]
     assert output.lines == []
     assert system.ask(action="describe", run_id="run-1") == before
     assert system.sweep() == summary(), "and it is not looked at again so soon"
@@ -84,7 +90,7 @@ def test_a_lost_message_is_sent_again(system: System) -> None:
     system.clock.ahead_ms += GRACE_MS
     assert system.sweep() == summary(checked=1, repaired=1)
     output = system.output()
-    assert metrics(output.metrics) == [("RunsSwept", 1, None), ("SweeperRepairs", 1, "DISPATCH")]
+    assert metrics(output.metrics) == [("OpenRuns", 1, None), ("RunsSwept", 1, None), ("SweeperRepairs", 1, "DISPATCH")]
     assert output.said("level", "message", "run_id", "repairs") == [("WARNING", "repaired", "run-1", ["DISPATCH"])]
     system.settle()
     assert status(system, "run-1") == "SUCCEEDED"
@@ -120,7 +126,11 @@ def test_a_worker_that_died_is_replaced(system: System) -> None:
     system.output()
     system.clock.ahead_ms += GRACE_MS
     assert system.sweep() == summary(checked=1, repaired=1)
-    assert metrics(system.output().metrics) == [("RunsSwept", 1, None), ("SweeperRepairs", 1, "EXPIRE")]
+    assert metrics(system.output().metrics) == [
+        ("OpenRuns", 1, None),
+        ("RunsSwept", 1, None),
+        ("SweeperRepairs", 1, "EXPIRE"),
+    ]
     system.clock.ahead_ms += GRACE_MS  # the next attempt has a delay
     system.sweep()
     system.settle()
@@ -148,16 +158,22 @@ def test_a_run_that_fails_blocks_no_other(system: System) -> None:
     assert system.sweep() == summary(checked=4, repaired=4, failed=1)
     output = system.output()
     assert metrics(output.metrics) == [
+        ("OpenRuns", 5, None),
         ("RunsSwept", 4, None),
         ("SweepFailures", 1, None),
         ("SweeperRepairs", 4, "DISPATCH"),
     ]
+    (lag_ms,) = [value for name, _, value, _ in output.metrics if name == "SweepLag"]
+    assert 0 < lag_ms <= GRACE_MS, "the one that failed is due since its grace was over"
     (line,) = [line for line in output.lines if line["level"] == "ERROR"]
     assert (line["run_id"], line["reason"]) == (
         "run-2",
         "OrchestraError: RUN#run-2/RUN: schema 9 is newer than 1, the newest that this release knows",
     )
+    system.clock.ahead_ms += 60_000
     assert system.sweep() == summary(failed=1), "it is tried again, and the others are not due"
+    (later_ms,) = [value for name, _, value, _ in system.output().metrics if name == "SweepLag"]
+    assert later_ms >= lag_ms + 60_000
 
 
 def test_an_error_s_own_text_is_not_told(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +239,7 @@ def test_every_kind_of_repair_is_counted_by_itself(system: System, monkeypatch: 
     assert system.sweep() == summary(checked=3, repaired=2)
     output = system.output()
     assert metrics(output.metrics) == [
+        ("OpenRuns", 3, None),
         ("RunsSwept", 3, None),
         ("SweeperRepairs", 1, "EXPIRE"),
         ("SweeperRepairs", 2, "FOLLOW"),

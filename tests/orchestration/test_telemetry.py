@@ -7,10 +7,13 @@ import json
 import re
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from orchestration import telemetry
+from orchestration import metrics, telemetry
+from orchestration.metrics import METRICS, Kind, Metric
+from orchestration.model import TERMINAL_RUN, RunStatus, TaskStatus
 
 
 class Slow(io.StringIO):
@@ -55,6 +58,67 @@ def test_lines_of_many_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> Non
         "w2",
         "w3",
     ]
+
+
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=str)
+def test_a_metric_is_a_line_with_each_of_its_sets_of_dimensions(
+    metric: Metric, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Orchestra/here")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "worker")  # it is in the log, and is no dimension
+    contents = {name: f"the-{name}" for names in metric.dimensions for name in names}
+    telemetry.tell(metric, 7, **contents)
+    (line,) = lines_of(capsys)
+    meta = line.pop("_aws")
+    assert isinstance(meta, dict)
+    assert isinstance(meta.pop("Timestamp"), int)
+    assert meta == {
+        "CloudWatchMetrics": [
+            {
+                "Namespace": "Orchestra/here",
+                "Dimensions": [list(names) for names in metric.dimensions],
+                "Metrics": [{"Name": metric.name, "Unit": metric.unit}],
+            }
+        ]
+    }
+    assert line == {metric.name: [7.0], **contents}
+
+
+def test_the_units_are_those_of_cloudwatch() -> None:
+    assert {(metric.kind, metric.unit) for metric in METRICS.values()} == {
+        (Kind.COUNTER, "Count"),
+        (Kind.GAUGE, "Count"),
+        (Kind.DURATION, "Milliseconds"),
+    }
+    assert [name for name, metric in METRICS.items() if name != metric.name] == []
+
+
+def test_there_is_a_metric_for_every_end() -> None:
+    assert telemetry._ENDS.keys() == TERMINAL_RUN
+    assert {status: metric.name for status, metric in telemetry._ENDS.items()} == {
+        RunStatus.SUCCEEDED: "RunsSucceeded",
+        RunStatus.FAILED: "RunsFailed",
+        RunStatus.CANCELED: "RunsCanceled",
+    }
+    assert {status: metric.name for status, metric in telemetry._ATTEMPTS.items()} == {
+        TaskStatus.SUCCEEDED: "AttemptsSucceeded",
+        TaskStatus.FAILED: "AttemptsFailed",
+        TaskStatus.READY: "AttemptsRetried",
+        TaskStatus.CANCELED: "AttemptsCanceled",
+    }
+
+
+def test_every_metric_is_told_somewhere() -> None:
+    """One that no code names is one that an alarm would wait for in vain."""
+    folder = Path(metrics.__file__).parent
+    code = "".join(file.read_text() for file in folder.glob("*.py") if file.name != "metrics.py")
+    named = {name: metric for name, metric in vars(metrics).items() if isinstance(metric, Metric)}
+    assert len(named) == len(METRICS)
+    assert [name for name in named if f"metrics.{name}" not in code] == []
 
 
 def test_a_line_tells_its_time_as_lambda_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:

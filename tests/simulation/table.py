@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestration.errors import Missing, OrchestraError
 from orchestration.model import Handoff, Run, RunStatus, TaskState, TaskStatus
-from orchestration.store import Change, Outcome, Page, R, Saved, Stale
+from orchestration.store import Change, OpenRuns, Outcome, Page, R, Saved, Stale
 
 if TYPE_CHECKING:
     from tests.simulation.world import Lambda, World
@@ -147,6 +147,9 @@ class SimStore:
 
     def overdue(self, now: int) -> Iterator[str]:
         yield from self._call("overdue", lambda: [r for r, at in sorted(self._table.index.items()) if at <= now])
+
+    def open_runs(self) -> OpenRuns:
+        raise NotImplementedError
 
     def _tear(self) -> None:
         """Let time pass between two parts of one read: what is left over is asked for again, after a while."""

@@ -10,6 +10,7 @@ from typing import Any
 from orchestration import invariants, orchestrator, sweeper, worker
 from orchestration.clock import SystemClock
 from orchestration.dead_letters import Origin
+from orchestration.metrics import METRICS
 from orchestration.model import Run
 from orchestration.payload import Json
 from tests.support import history
@@ -54,7 +55,7 @@ class Output:
 
     text: str
     lines: list[dict[str, Any]]
-    metrics: list[tuple[str, str, float, dict[str, str]]]
+    metrics: list[tuple[str, str, float, dict[str, str]]]  # each value once, with all of its dimensions
 
     def said(self, *fields: str) -> list[tuple[Any, ...]]:
         """Return these fields of each line; None where a line has not one."""
@@ -79,8 +80,11 @@ def _metrics(line: Mapping[str, Any]) -> list[tuple[str, str, float, dict[str, s
     found = []
     for directive in line["_aws"]["CloudWatchMetrics"]:
         assert directive["Namespace"] == "Orchestra"
-        (dimensions,) = directive["Dimensions"]
+        dimensions = {name for names in directive["Dimensions"] for name in names}
         for metric in directive["Metrics"]:
+            known = METRICS[metric["Name"]]
+            assert [tuple(names) for names in directive["Dimensions"]] == list(known.dimensions)
+            assert metric["Unit"] == known.unit
             value = line[metric["Name"]]
             (number,) = value if isinstance(value, list) else [value]
             found.append((metric["Name"], metric["Unit"], number, {name: line[name] for name in dimensions}))

@@ -12,7 +12,7 @@ from orchestration.errors import Missing, PayloadTooLarge
 from orchestration.model import Failure, Handoff, Run, RunStatus, TaskState, TaskStatus
 from orchestration.payload import Json
 from orchestration.queue import Message
-from orchestration.store import Change, Outcome, Page, R, Saved, Stale
+from orchestration.store import Change, OpenRuns, Outcome, Page, R, Saved, Stale
 from orchestration.tasks import NotRun, Raised, Result, Returned
 from orchestration.workflow import Workflow
 
@@ -74,6 +74,10 @@ class MemoryStore:
     def overdue(self, now: int) -> Iterator[str]:
         runs = [r for r in self.records.values() if isinstance(r, Run)]
         yield from (r.run_id for r in runs if r.check_at is not None and r.check_at <= now)
+
+    def open_runs(self) -> OpenRuns:
+        due = [r.check_at for r in self.records.values() if isinstance(r, Run) and r.check_at is not None]
+        return OpenRuns(len(due), min(due, default=None))
 
     def _stored(self, record: R) -> R | None:
         stored = self.records.get(_key(codec.key_of(record)))
