@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from orchestration import graph, jsonata, payload, retriers, series_parallel, trees
@@ -67,7 +67,15 @@ class Compiled:
         """
         asked = graph.longest_path({task_id: task.after for task_id, task in self.workflow.tasks.items()})
         return {
-            "barriers": [asdict(barrier) for barrier in self.barriers],
+            "barriers": [
+                {
+                    "first": [*barrier.first],
+                    "then": [*barrier.then],
+                    "waits": [[*wait] for wait in barrier.waits],
+                    "lost": barrier.lost,
+                }
+                for barrier in self.barriers
+            ],
             "longest_chain": {"workflow": asked, "machine": self.longest},
             "notes": list(self.notes),
         }

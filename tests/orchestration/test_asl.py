@@ -103,7 +103,7 @@ def test_a_barrier_is_told() -> None:
     ]
     assert (found.transitions, found.longest) == (6, 2)
     assert found.losses() == {
-        "barriers": [{"first": ("A", "B"), "then": ("C", "D"), "waits": (("C", "B"),), "lost": 1}],
+        "barriers": [{"first": ["A", "B"], "then": ["C", "D"], "waits": [["C", "B"]], "lost": 1}],
         "longest_chain": {"workflow": 2, "machine": 2},
         "notes": [],
     }

@@ -39,6 +39,7 @@ def test_a_machine_is_shown() -> None:
         "definition": compiled.definition,
         "transitions": 6,
         "barriers": [],
+        "longest_chain": {"workflow": 3, "machine": 3},
         "notes": [],
         "bytes": len(compiled.text.encode()),
     }
@@ -68,6 +69,7 @@ def test_a_registration() -> None:
         "engine": "stepfunctions",
         "state_machine_arn": world.flows.machine_arn("crossed"),
         "barriers": machines(world).show(CROSSED)["barriers"],
+        "longest_chain": {"workflow": 2, "machine": 2},
         "notes": machines(world).show(CROSSED)["notes"],
     }
     assert machines(world).register(CROSSED) == {**expected, "created": True}
