@@ -20,6 +20,7 @@ from cli.readings import Reading, from_lines, ordered
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
     from cli.deployment import Target
 
@@ -31,6 +32,8 @@ _MAX_QUERIES = 500
 # What was told of in the last three hours alone can be listed by itself.
 # Source: docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html, "RecentlyActive" (2026).
 _RECENT_S = 3 * 3600
+MOST_EVENTS = 10_000
+"""What the emulator answers at most, without a token to go on with: then it is asked from the last one's time on."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,22 @@ def _lines(client: CloudWatchLogsClient, group: str, begin_ms: int, end_ms: int)
     prefix = group.rpartition("-")[0]
     for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"{prefix}-"):
         for found in page["logGroups"]:
-            events = client.get_paginator("filter_log_events").paginate(
-                logGroupName=found["logGroupName"], startTime=begin_ms, endTime=end_ms
-            )
-            yield from (event["message"] for each in events for event in each["events"])
+            yield from (event["message"] for event in events(client, found["logGroupName"], begin_ms, end_ms))
+
+
+def events(client: CloudWatchLogsClient, group: str, begin_ms: int, end_ms: int) -> Iterator[FilteredLogEventTypeDef]:
+    """Yield the events of a log group on the local stack, the oldest first."""
+    told = 0  # how many of those at the first instant have been yielded
+    while True:
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=begin_ms, endTime=end_ms
+        )
+        found = [event for page in pages for event in page["events"]]
+        yield from found[told:]
+        if len(found) < MOST_EVENTS or len(found) == told:
+            return
+        begin_ms = found[-1]["timestamp"]
+        told = sum(event["timestamp"] == begin_ms for event in found)
 
 
 def from_cloudwatch(client: Any, namespace: str, begin_ms: int, end_ms: int) -> list[Reading]:

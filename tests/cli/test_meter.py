@@ -133,6 +133,31 @@ def test_on_the_local_stack_it_is_the_logs_of_its_functions(monkeypatch: pytest.
     )
 
 
+class OldestOnly:
+    """Logs as the emulator answers: the oldest events of a span, so many at most, and no token."""
+
+    def __init__(self, times: list[int]) -> None:
+        self.events: list[dict[str, Any]] = [{"timestamp": at, "message": f"{n}"} for n, at in enumerate(times)]
+
+    def get_paginator(self, name: str) -> OldestOnly:
+        assert name == "filter_log_events"
+        return self
+
+    def paginate(self, *, logGroupName: str, startTime: int, endTime: int) -> list[dict[str, Any]]:  # noqa: N803
+        assert logGroupName == "group"
+        found = [event for event in self.events if startTime <= event["timestamp"] <= endTime]
+        return [{"events": found[: meter.MOST_EVENTS]}]
+
+
+@pytest.mark.parametrize("times", [[], [1], [1, 2, 3], [1, 1, 2, 2, 3, 3, 4], [1, 2, 2, 3, 3, 3, 4, 5, 6, 6]])
+def test_more_events_than_the_emulator_answers_at_once_are_all_read(
+    times: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meter, "MOST_EVENTS", 4)
+    logs: Any = OldestOnly(times)
+    assert [int(event["message"]) for event in meter.events(logs, "group", 1, 9)] == list(range(len(times)))
+
+
 def test_a_function_that_is_not_the_orchestrator_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, {"FunctionName": "other"})
     with pytest.raises(RemoteError, match="has no POWERTOOLS_METRICS_NAMESPACE; is it Orchestra's Orchestrator"):

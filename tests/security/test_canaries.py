@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from cli.meter import events
 from tests.support.stack import POLL_S, TERMINAL, System
 
 pytestmark = pytest.mark.e2e
@@ -44,11 +45,8 @@ def lines(system: System) -> dict[str, list[str]]:
     """Return every line of every log group; metrics are among them, as lines that CloudWatch reads."""
     logs = system.client("logs")
     groups = [g["logGroupName"] for p in logs.get_paginator("describe_log_groups").paginate() for g in p["logGroups"]]
-    pages = logs.get_paginator("filter_log_events")
-    return {
-        group: [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
-        for group in groups
-    }
+    now_ms = time.time_ns() // 1_000_000
+    return {group: [event["message"] for event in events(logs, group, 0, now_ms)] for group in groups}
 
 
 class Aviary:
