@@ -12,16 +12,13 @@ from components import arns, policies
 from components.errors import ProgramError
 from components.functions import MAX_NAME
 from components.settings import FunctionDefaults
+from orchestration.settings import LOG_GROUPS
 
 MAX_MACHINE_NAME = 80
 
 # With these alone in its name a state machine can log.
 # Source: docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html, "name" (2026).
 MACHINE_NAME = re.compile(r"[A-Za-z0-9_-]+")
-
-# Of other groups each is written into the account's resource policy of CloudWatch Logs, which holds 5120 characters.
-# Source: docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html (2026).
-LOG_GROUPS = "/aws/vendedlogs/states"
 
 
 @dataclass(frozen=True, kw_only=True)

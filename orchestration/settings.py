@@ -12,8 +12,10 @@ from orchestration.errors import OrchestraError
 from orchestration.timing import Timing
 
 MAX_WAIT_S = 3600
-LOG_GROUPS = "/aws/vendedlogs/states/"
-"""What the log group of each state machine is named under."""
+LOG_GROUPS = "/aws/vendedlogs/states"
+"""What the log group of each state machine is named under: of other groups each would be written into the account's
+resource policy of CloudWatch Logs, which holds 5120 characters.
+Source: docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html (2026)."""
 
 MachineType: TypeAlias = Literal["STANDARD", "EXPRESS"]
 FlowType: TypeAlias = MachineType | Literal["NONE"]
@@ -86,7 +88,7 @@ class FlowSettings:
     def log_group(self, workflow: str, *, declared: bool) -> str:
         """Return the name of the log group of a workflow's machine: those that are registered have one in common."""
         if declared or self.registration is None:
-            return f"{LOG_GROUPS}{self.prefix}{workflow}"
+            return f"{LOG_GROUPS}/{self.prefix}{workflow}"
         return self.registration.log_group_arn.partition(":log-group:")[2].removesuffix(":*")
 
 

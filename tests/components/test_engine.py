@@ -8,9 +8,9 @@ import pytest
 from components.engine import MAX_ENVIRONMENT_BYTES, OTHER_VARIABLES_BYTES, EngineArgs, engine_environment
 from components.errors import ProgramError
 from components.settings import GRACE_S, LEASE_SLACK_S
-from components.state_machines import LOG_GROUPS, MAX_MACHINE_NAME
+from components.state_machines import MAX_MACHINE_NAME
 from components.worker_pool import WorkerPool
-from orchestration.settings import FlowSettings, Registration
+from orchestration.settings import LOG_GROUPS, FlowSettings, Registration
 from orchestration.settings import Settings as EngineSettings
 from orchestration.timing import Timing
 from tests.components.examples import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from local.deployment import Deployment
 from tests.emulator import emulator
 
 __all__ = ["emulator"]
+
+FUNCTIONS = Path(__file__).parent / "functions"
+"""A program that deploys a function of each runtime, which do what their event says."""
 
 PROJECT = """
 name: sample
@@ -107,3 +111,17 @@ def sample(tmp_path: Path) -> Iterator[Sample]:
     made.write("Pulumi.yaml", PROJECT)
     yield made
     deployment.down(project=made.root)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The functions of `functions/`, deployed."""
+    root = tmp_path_factory.mktemp("functions") / "project"
+    shutil.copytree(FUNCTIONS, root)
+    sample = Sample(root)
+    sample.write("Pulumi.yaml", PROJECT)
+    (root / "program.py").rename(root / "__main__.py")
+    try:
+        yield Deployed(sample, deployment.up(project=root))
+    finally:
+        deployment.down(project=root)

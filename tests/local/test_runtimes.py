@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import deployment
-from tests.local.conftest import PROJECT, Deployed, Sample, eventually
+from tests.local.conftest import Deployed, eventually
 
 pytestmark = pytest.mark.e2e
-FUNCTIONS = Path(__file__).parent / "functions"
 BOTH = pytest.mark.parametrize("runtime", ["python", "node"])
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    root = tmp_path_factory.mktemp("functions") / "project"
-    shutil.copytree(FUNCTIONS, root)
-    sample = Sample(root)
-    sample.write("Pulumi.yaml", PROJECT)
-    (root / "program.py").rename(root / "__main__.py")
-    try:
-        yield Deployed(sample, deployment.up(project=root))
-    finally:
-        deployment.down(project=root)
 
 
 @pytest.mark.parametrize("runtime", ["python", "node", "container"])

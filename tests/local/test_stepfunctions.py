@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import uuid
 from collections.abc import Iterator
@@ -19,11 +18,10 @@ from botocore.exceptions import ClientError
 
 from local import deployment, server
 from tests.emulator import running_emulator
-from tests.local.conftest import PROJECT, Deployed, Sample, eventually
+from tests.local.conftest import Deployed, eventually
 from tests.local.state_world import branch, parallel
 
 pytestmark = pytest.mark.e2e
-FUNCTIONS = Path(__file__).parent / "functions"
 RUNTIMES = pytest.mark.parametrize("runtime", ["python", "node", "container"])
 BOTH = pytest.mark.parametrize("runtime", ["python", "node"])
 Json = Any
@@ -82,19 +80,6 @@ def definition(timeout_s: int | None = None, **states: Json) -> str:
 
 def refusal(error: ClientError) -> tuple[str, str]:
     return str(error.response["Error"]["Code"]), str(error.response["Error"]["Message"])
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    root = tmp_path_factory.mktemp("functions") / "project"
-    shutil.copytree(FUNCTIONS, root)
-    sample = Sample(root)
-    sample.write("Pulumi.yaml", PROJECT)
-    (root / "program.py").rename(root / "__main__.py")
-    try:
-        yield Deployed(sample, deployment.up(project=root))
-    finally:
-        deployment.down(project=root)
 
 
 @pytest.fixture(scope="module", name="machines")

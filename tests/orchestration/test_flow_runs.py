@@ -320,6 +320,20 @@ def test_a_cancel_ends_the_run_at_once_and_the_next_one_finds_it_so() -> None:
     assert [what for what, _ in made.flows.calls].count("stop") == 1
 
 
+def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
+    made = world()
+    runs(made).start(ABC, "r", "null")
+    stop = made.flows.stop
+
+    def late(execution: Execution) -> None:
+        made.flows.end("r", ExecutionStatus.SUCCEEDED, output="1")  # between the look and the stop
+        stop(execution)
+
+    made.flows.stop = late  # type: ignore[method-assign]
+    asked = runs(made).cancel("r")
+    assert (asked.changed, asked.ended, asked.run.status) == (False, False, RunStatus.SUCCEEDED)
+
+
 def test_a_redrive_goes_on_in_the_next_epoch() -> None:
     made = world(MINE_2)
     failed(made, workflow=MINE_2)

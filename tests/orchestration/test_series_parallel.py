@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestration import knots
 from orchestration.series_parallel import Barrier, Plan, TooDeep, plan
 from orchestration.trees import Parallel, Series, Tree, depth, nesting, tasks
 
@@ -57,6 +58,13 @@ def test_two_knots_side_by_side_are_untied_for_themselves() -> None:
     found = plan(twice, 100)
     assert shown(found.tree) == "[[xA | xB] > [xC | xD] | [yA | yB] > [yC | yD]]"
     assert [barrier.lost for barrier in found.barriers] == [1, 1]
+
+
+def test_what_was_searched_is_taken_where_halving_would_take_a_barrier_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph: Graph = {"A": [], "B": ["A"], "C": [], "D": ["A", "B"], "E": ["B", "C"], "F": ["A", "C"]}
+    assert len(plan(graph, 100).barriers) == 1
+    monkeypatch.setattr(knots, "MAX_WORK", 0)
+    assert len(plan(graph, 100).barriers) == 2
 
 
 def test_a_tree_that_is_too_deep_is_refused() -> None:
